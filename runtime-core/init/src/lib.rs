@@ -1,0 +1,2 @@
+//! The sealed init.
+#![no_std]

@@ -1,0 +1,7 @@
+//! Isolates a process as runtime-spec 1.3 says.
+
+mod cgroup;
+pub mod config;
+mod error;
+
+pub use error::{Error, ErrorKind, Result};
