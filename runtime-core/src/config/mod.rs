@@ -2,17 +2,42 @@
 //!
 //! Invariant: nothing here touches the host. A [`Config`] depends on the bytes of `config.json` and on the bundle's path, on nothing else.
 
+use crate::error::{Error, Result};
 use nix::libc;
 use oci_spec::runtime::{LinuxIntelRdt, LinuxResources, LinuxSeccomp};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::PathBuf;
 
+pub(crate) mod capabilities;
+#[cfg(test)]
+mod case;
 mod check;
-mod mount_options;
+mod devices;
+pub(crate) mod hooks;
+pub(crate) mod mount_options;
+mod mounts;
+pub(crate) mod namespaces;
+mod net_devices;
+mod nul;
+mod numbers;
+mod paths;
+mod policy;
+mod process;
 mod read;
+mod resctrl;
 mod rules;
+mod scheduling;
+pub(crate) mod sysctl;
+mod tolerant;
 
-pub use read::read;
+pub use process::process;
+pub use read::{from_slice, parse_process, read};
+
+/// A property, and why it is not accepted.
+fn refuse<T>(property: impl Display, why: impl Display) -> Result<T> {
+    Err(Error::config(property, why))
+}
 
 /// A `config.json` that has been read and checked.
 #[derive(Debug, Clone)]
@@ -314,7 +339,7 @@ pub struct MountOptions {
 }
 
 /// The ids a mount is seen with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MountIdMap {
     /// `ridmap`: for the mounts below it too.
     pub recursive: bool,

@@ -1,0 +1,82 @@
+//! Capabilities: names to masks.
+
+use super::Capabilities;
+use oci_spec::runtime::{Capabilities as Names, Capability, LinuxCapabilities};
+
+/// Every capability the kernel has, in its numbering: the index is the number.
+pub(crate) const TABLE: [Capability; 41] = [
+    Capability::Chown,
+    Capability::DacOverride,
+    Capability::DacReadSearch,
+    Capability::Fowner,
+    Capability::Fsetid,
+    Capability::Kill,
+    Capability::Setgid,
+    Capability::Setuid,
+    Capability::Setpcap,
+    Capability::LinuxImmutable,
+    Capability::NetBindService,
+    Capability::NetBroadcast,
+    Capability::NetAdmin,
+    Capability::NetRaw,
+    Capability::IpcLock,
+    Capability::IpcOwner,
+    Capability::SysModule,
+    Capability::SysRawio,
+    Capability::SysChroot,
+    Capability::SysPtrace,
+    Capability::SysPacct,
+    Capability::SysAdmin,
+    Capability::SysBoot,
+    Capability::SysNice,
+    Capability::SysResource,
+    Capability::SysTime,
+    Capability::SysTtyConfig,
+    Capability::Mknod,
+    Capability::Lease,
+    Capability::AuditWrite,
+    Capability::AuditControl,
+    Capability::Setfcap,
+    Capability::MacOverride,
+    Capability::MacAdmin,
+    Capability::Syslog,
+    Capability::WakeAlarm,
+    Capability::BlockSuspend,
+    Capability::AuditRead,
+    Capability::Perfmon,
+    Capability::Bpf,
+    Capability::CheckpointRestore,
+];
+
+/// `process.capabilities` as masks. What the kernel would not grant is left out with a warning, as the specification asks.
+pub(super) fn masks(sets: &LinuxCapabilities, warnings: &mut Vec<String>) -> Capabilities {
+    let mut masks = Capabilities {
+        bounding: mask(sets.bounding()),
+        effective: mask(sets.effective()),
+        permitted: mask(sets.permitted()),
+        inheritable: mask(sets.inheritable()),
+        ambient: mask(sets.ambient()),
+    };
+    keep(&mut masks.effective, masks.permitted, "effective", "permitted", warnings);
+    keep(&mut masks.ambient, masks.permitted & masks.inheritable, "ambient", "both permitted and inheritable", warnings);
+    masks
+}
+
+fn mask(names: &Option<Names>) -> u64 {
+    names.iter().flatten().filter_map(|name| TABLE.iter().position(|known| known == name)).fold(0, |mask, bit| mask | 1 << bit)
+}
+
+/// Takes from `mask` what is not `allowed`.
+fn keep(mask: &mut u64, allowed: u64, set: &str, needs: &str, warnings: &mut Vec<String>) {
+    let lost = *mask & !allowed;
+    if lost != 0 {
+        let names: Vec<String> = names(lost).collect();
+        warnings.push(format!("process.capabilities.{set}: ignored, because they are not {needs}: {}", names.join(", ")));
+    }
+    *mask &= allowed;
+}
+
+/// The names of the capabilities in `mask`, in the kernel's order.
+pub(crate) fn names(mask: u64) -> impl Iterator<Item = String> {
+    TABLE.iter().enumerate().filter(move |(bit, _)| mask >> bit & 1 == 1).map(|(_, name)| format!("CAP_{name}"))
+}
