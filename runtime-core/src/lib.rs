@@ -1,7 +1,11 @@
 //! Isolates a process as runtime-spec 1.3 says.
 
 mod cgroup;
+mod compile;
 pub mod config;
 mod error;
+mod host;
+mod prepare;
+mod spawn;
 
 pub use error::{Error, ErrorKind, Result};
