@@ -3,5 +3,9 @@
 mod cgroup;
 pub mod config;
 mod error;
+mod pidfd;
+mod state;
 
 pub use error::{Error, ErrorKind, Result};
+pub use pidfd::ExitStatus;
+pub use state::{State, Status};
