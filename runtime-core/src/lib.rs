@@ -3,6 +3,7 @@
 mod cgroup;
 pub mod config;
 mod error;
+mod hooks;
 mod pidfd;
 mod state;
 
