@@ -4,7 +4,9 @@ mod cgroup;
 pub mod config;
 mod error;
 mod hooks;
+mod notify;
 mod pidfd;
+mod socket;
 mod state;
 
 pub use error::{Error, ErrorKind, Result};
