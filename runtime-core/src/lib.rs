@@ -2,6 +2,7 @@
 
 mod cgroup;
 pub mod config;
+pub mod console;
 mod error;
 mod hooks;
 mod notify;
