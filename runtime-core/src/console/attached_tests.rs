@@ -145,11 +145,55 @@ fn a_process_without_a_terminal_is_waited_for() {
     assert_eq!(Attached::new(pidfd, Signals::block().unwrap()).run().unwrap(), ExitStatus::Code(6));
 }
 
+/// Runs one of the tests below in a process of its own.
+fn alone(name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", &format!("console::attached::tests::{name}"), "--ignored", "--test-threads=1"]);
+    command
+}
+
+/// The relay takes the process's own stdio: hence a process of its own, with a terminal.
+#[test]
+fn the_callers_terminal_shows_the_containers_and_is_put_back() {
+    let caller = openpty(&Winsize { ws_row: 44, ws_col: 111, ws_xpixel: 0, ws_ypixel: 0 }, None).unwrap();
+    let mut child =
+        alone("attached_to_a_terminal").stdin(caller.slave.try_clone().unwrap()).stdout(caller.slave.try_clone().unwrap()).spawn().unwrap();
+    let mut keys = std::fs::File::from(caller.master.try_clone().unwrap());
+    let mut screen = String::new();
+    let mut bytes = [0; 4096];
+    while !screen.contains("passed") && !screen.contains("failed") {
+        let length = keys.read(&mut bytes).unwrap();
+        screen += &String::from_utf8_lossy(&bytes[..length]);
+        if screen.ends_with("type> ") {
+            // In raw mode nothing is echoed by the caller's terminal, and ^C is a byte like any other.
+            keys.write_all(b"\x03").unwrap();
+        }
+    }
+    assert!(child.wait().unwrap().success(), "{screen}");
+    assert!(screen.contains("size 44 111\r\ntype> interrupted\r\n"), "{screen}");
+    let after = nix::sys::termios::tcgetattr(&caller.slave).unwrap();
+    assert!(after.local_flags.contains(nix::sys::termios::LocalFlags::ECHO));
+}
+
+#[test]
+#[ignore = "run by the_callers_terminal_shows_the_containers_and_is_put_back"]
+fn attached_to_a_terminal() {
+    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+    let script = "stty -echo; trap 'echo interrupted; exit 8' INT; until [ $(stty size | cut -d' ' -f1) = 44 ]; do :; done; \
+                  echo size $(stty size); printf 'type> '; while :; do sleep 0.05; done";
+    let mut child = Command::new("setsid");
+    child.args(["--ctty", "sh", "-c", script]);
+    child.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
+    let child = child.spawn().unwrap();
+    let pidfd = Pidfd::open(child.id().try_into().unwrap()).unwrap().as_fd().try_clone_to_owned().unwrap();
+    let attached = Attached::new(pidfd, Signals::block().unwrap()).with_terminal(master).unwrap();
+    assert_eq!(attached.run().unwrap(), ExitStatus::Code(8));
+}
+
 /// Reaping takes every child, those of other tests too: hence a process of its own.
 #[test]
 fn orphans_are_reaped_and_the_process_is_not() {
-    let name = "console::attached::tests::orphans_are_reaped_alone";
-    let alone = Command::new(std::env::current_exe().unwrap()).args(["--exact", name, "--ignored"]).output().unwrap();
+    let alone = alone("orphans_are_reaped_alone").output().unwrap();
     assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stdout));
     assert!(String::from_utf8_lossy(&alone.stdout).contains("1 passed"));
 }
