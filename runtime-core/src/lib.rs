@@ -3,9 +3,16 @@
 mod cgroup;
 mod compile;
 pub mod config;
+pub mod console;
+mod container;
 mod error;
+pub mod features;
+mod hooks;
 mod host;
+mod notify;
 mod prepare;
+pub mod spec;
 mod spawn;
+mod state;
 
 pub use error::{Error, ErrorKind, Result};

@@ -402,7 +402,7 @@ pub struct Hooks {
 }
 
 /// One hook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Hook {
     /// The program, absolute.
     pub path: PathBuf,
