@@ -1,6 +1,7 @@
 //! Isolates a process as runtime-spec 1.3 says.
 
 mod cgroup;
+mod compile;
 pub mod config;
 mod error;
 
