@@ -35,7 +35,7 @@ pub(super) enum Abi {
 }
 
 /// How much of an argument's register a call of the ABI reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Width {
     /// 32 bits: the upper half is not compared.
     Half,

@@ -48,7 +48,7 @@ pub(super) struct Rule<'p> {
 }
 
 /// One comparison: `argument & mask` with `value`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Test {
     /// Which argument, from 0 to 5.
     pub(super) argument: u32,
@@ -59,7 +59,7 @@ pub(super) struct Test {
 }
 
 /// The comparisons BPF has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Comparison {
     Equal,
     Greater,
@@ -67,7 +67,7 @@ pub(super) enum Comparison {
 }
 
 /// When a [`Test`] holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Holds {
     IfSo,
     IfNot,

@@ -39,7 +39,7 @@ const ARGUMENTS: u32 = 16;
 
 /// The program of `sections`, for a kernel of that byte order.
 pub(super) fn write(sections: &[Section], endian: Endian) -> Result<Vec<Insn>> {
-    let mut writer = Writer { reversed: Vec::new(), endian, returns: HashMap::new() };
+    let mut writer = Writer { reversed: Vec::new(), endian, returns: HashMap::new(), asked: HashMap::new() };
     let mut next = writer.ret(FOREIGN);
     for section in sections.iter().rev() {
         let search = writer.search(&section.ranges);
@@ -72,14 +72,16 @@ impl Ways {
 }
 
 /// The program's end, growing towards its beginning.
-struct Writer {
+struct Writer<'p> {
     reversed: Vec<Insn>,
     endian: Endian,
     /// The latest `return` of each value.
     returns: HashMap<u32, Label>,
+    /// What asks about arguments: the names of one entry of a profile share their conditions.
+    asked: HashMap<&'p Verdict, Label>,
 }
 
-impl Writer {
+impl<'p> Writer<'p> {
     fn push(&mut self, insn: Insn) -> Label {
         self.reversed.push(insn);
         Label(self.reversed.len())
@@ -139,7 +141,7 @@ impl Writer {
     }
 
     /// Finds the range of the number that was loaded, which is one of `ranges`.
-    fn search(&mut self, ranges: &[Range]) -> Label {
+    fn search(&mut self, ranges: &'p [Range]) -> Label {
         match ranges {
             [] => self.ret(FOREIGN),
             [one] => self.verdict(&one.verdict),
@@ -152,14 +154,18 @@ impl Writer {
         }
     }
 
-    fn verdict(&mut self, verdict: &Verdict) -> Label {
-        match verdict {
-            Verdict::Return(action) => self.ret(*action),
-            Verdict::Ask { clauses, otherwise, width } => {
-                let last = self.ret(*otherwise);
-                clauses.iter().rev().fold(last, |next, clause| self.clause(clause, *width, next))
-            }
+    fn verdict(&mut self, verdict: &'p Verdict) -> Label {
+        let (clauses, otherwise, width) = match verdict {
+            Verdict::Return(action) => return self.ret(*action),
+            Verdict::Ask { clauses, otherwise, width } => (clauses, *otherwise, *width),
+        };
+        if let Some(&label) = self.asked.get(verdict) {
+            return label;
         }
+        let last = self.ret(otherwise);
+        let label = clauses.iter().rev().fold(last, |next, clause| self.clause(clause, width, next));
+        self.asked.insert(verdict, label);
+        label
     }
 
     /// Returns the clause's action if its tests hold, goes on at `next` if not.

@@ -31,7 +31,7 @@ pub(super) struct Range {
 }
 
 /// What happens to a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Verdict {
     /// Always this.
     Return(u32),
@@ -40,7 +40,7 @@ pub(super) enum Verdict {
 }
 
 /// An action and its conditions, of which all must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Clause {
     pub(super) tests: Vec<Test>,
     pub(super) action: u32,
@@ -111,8 +111,8 @@ impl Numbering {
     /// Are calls with this number this ABI's?
     fn owns(&self, number: u32) -> bool {
         match self.abi {
-            Abi::X32 => number & X32_BIT != 0,
-            Abi::X86_64 => number & X32_BIT == 0,
+            Abi::X32 => number >= X32_BIT,
+            Abi::X86_64 => number < X32_BIT,
             _ => true,
         }
     }

@@ -62,12 +62,13 @@ fn an_engines_profile_costs_a_binary_search() {
         steps(I386, 64),
     );
     expect![[r#"
-        instructions: 351
+        instructions: 333
         getppid: 11
         read: 11
         clone: 15
-        getppid of x32: 12
+        getppid of x32: 11
         getppid of i386: 12
         the longest of x86_64: 16
-    "#]].assert_eq(&table);
+    "#]]
+    .assert_eq(&table);
 }

@@ -15,7 +15,7 @@ pub(super) fn judge(profile: &LinuxSeccomp, native: Arch, data: &Data) -> u32 {
     archs.extend(profile.architectures().iter().flatten());
     archs.retain(|&arch| audit(arch) == data.arch);
     let Some(&some) = archs.first() else { return 0 };
-    let x32 = data.number & 0x4000_0000 != 0;
+    let x32 = data.number >= 0x4000_0000;
     let arch = match some {
         Arch::ScmpArchX86_64 | Arch::ScmpArchX32 => {
             let wanted = if x32 { Arch::ScmpArchX32 } else { Arch::ScmpArchX86_64 };

@@ -120,13 +120,15 @@ fn number(random: &mut Random, profile: &LinuxSeccomp, abi: Abi) -> u32 {
     let named = (!names.is_empty()).then(|| random.one(&names)).filter(|_| random.below(4) > 0);
     let named = named.and_then(|name| Call::named(name)?.number(abi));
     let through = Call::named(random.one(&["socketcall", "ipc"])).and_then(|call| call.number(abi)).filter(|_| random.below(6) == 0);
-    let other = random.one(&[0, 1, 300, 470, 1000, 0x3fff_ffff, 0x4000_0000, 0x4000_01ff, 0xf_0000, 0xf_0005, 0x7fff_ffff, u32::MAX]);
+    let other =
+        random.one(&[0, 1, 300, 470, 1000, 0x3fff_ffff, 0x4000_0000, 0x4000_01ff, 0xf_0000, 0xf_0005, 0x7fff_ffff, 0x8000_0000, u32::MAX]);
     let near = through.or(named).unwrap_or(other);
     near.wrapping_add(random.one(&[0, 0, 0, 1, u32::MAX]))
 }
 
 fn data(random: &mut Random, profile: &LinuxSeccomp, arch: Arch) -> Data {
-    let values: Vec<u64> = profile.syscalls().iter().flatten().flat_map(|rule| rule.args().iter().flatten()).map(|arg| arg.value()).collect();
+    let values: Vec<u64> =
+        profile.syscalls().iter().flatten().flat_map(|rule| rule.args().iter().flatten()).map(|arg| arg.value()).collect();
     let mut args = [0; 6].map(|_: u64| match values.is_empty() || random.below(2) == 0 {
         true => value(random),
         false => random.one(&values).wrapping_add(random.one(&[0, 0, 1, u64::MAX, 1 << 32])),
@@ -140,28 +142,45 @@ fn data(random: &mut Random, profile: &LinuxSeccomp, arch: Arch) -> Data {
 #[test]
 fn the_program_does_what_the_profile_says() {
     let mut random = Random(0x5eed);
-    for round in 0..3000 {
+    let mut compiled = 0;
+    for round in 0..650 {
         let kernel = KERNELS[round % KERNELS.len()];
         let profile = random_profile(&mut random, kernel);
-        let filter = compile(&profile, kernel[0]).expect("a filter");
+        let filter = match compile(&profile, kernel[0]) {
+            Ok(filter) => filter,
+            Err(error) if error.to_string().contains("the kernel takes") => continue,
+            Err(error) => panic!("{error}"),
+        };
+        compiled += 1;
         check(&filter.program);
-        for _ in 0..150 {
+        for _ in 0..120 {
             let arch = if random.below(20) == 0 { Arch::ScmpArchArm } else { random.one(kernel) };
             let data = data(&mut random, &profile, arch);
             let got = run(&filter.program, &data, endian(kernel[0])).returned;
             let want = judge(&profile, kernel[0], &data);
-            assert_eq!(got, want, "round {round}: {data:x?} {arch:?}: {got:#x}, not {want:#x}\n{}", serde_json::to_string(&profile).expect("json"));
+            assert_eq!(
+                got,
+                want,
+                "round {round}: {data:x?} {arch:?}: {got:#x}, not {want:#x}\n{}",
+                serde_json::to_string(&profile).expect("json")
+            );
         }
     }
+    assert!(compiled > 600, "only {compiled} profiles were not too long");
 }
 
 #[test]
 fn a_profile_of_thousands_of_conditions_still_jumps_where_it_should() {
     let mut random = Random(77);
     for _ in 0..20 {
-        let rules: Vec<_> = (0..120).map(|_| json!({"names": [random.one(&["ioctl", "prctl", "mmap", "clone"])], "action": ACTIONS[random.below(5)],
-            "args": [arg(&mut random), arg(&mut random)]})).collect();
-        let profile = profile(&json!({"defaultAction": "SCMP_ACT_TRAP", "architectures": ["SCMP_ARCH_X86"], "syscalls": rules}).to_string());
+        let rules: Vec<_> = (0..120)
+            .map(|_| {
+                json!({"names": [random.one(&["ioctl", "prctl", "mmap", "clone"])], "action": ACTIONS[random.below(5)],
+            "args": [arg(&mut random), arg(&mut random)]})
+            })
+            .collect();
+        let profile =
+            profile(&json!({"defaultAction": "SCMP_ACT_TRAP", "architectures": ["SCMP_ARCH_X86"], "syscalls": rules}).to_string());
         let filter = compile(&profile, Arch::ScmpArchX86_64).expect("a filter");
         check(&filter.program);
         assert!(filter.program.len() > 600, "{}", filter.program.len());
