@@ -179,7 +179,7 @@ impl Call {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Detour {
     /// `socketcall` or `ipc`.
-    pub(super) through: &'static str,
+    pub(super) through: Call,
     /// The first argument's bits that say which.
     pub(super) mask: u64,
     /// What they are.
@@ -188,11 +188,13 @@ pub(super) struct Detour {
 
 /// How `name` can also be called, where the ABI has `socketcall(2)` or `ipc(2)`.
 pub(super) fn detour(name: &str) -> Option<Detour> {
-    let among = |names: &[(&str, u64)]| names.iter().find(|(known, _)| *known == name).map(|(_, which)| *which);
     // The upper half of ipc's first argument is a version, which the kernel ignores for most calls.
-    among(&SOCKETCALL)
-        .map(|which| Detour { through: "socketcall", mask: u64::MAX, which })
-        .or_else(|| among(&IPC).map(|which| Detour { through: "ipc", mask: 0xffff, which }))
+    among(&SOCKETCALL, "socketcall", u64::MAX, name).or_else(|| among(&IPC, "ipc", 0xffff, name))
+}
+
+fn among(calls: &[(&str, u64)], through: &str, mask: u64, name: &str) -> Option<Detour> {
+    let (_, which) = *calls.iter().find(|(known, _)| *known == name)?;
+    Some(Detour { through: Call::named(through)?, mask, which })
 }
 
 /// `SYS_*` of `linux/net.h`.

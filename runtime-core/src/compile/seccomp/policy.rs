@@ -1,6 +1,6 @@
 //! Reading a profile: actions become the numbers the kernel returns, names become calls, and what cannot be meant is an error.
 
-use super::abi::Call;
+use super::abi::{Call, Detour, detour};
 use super::{FLAG_LOG, FLAG_NEW_LISTENER, FLAG_SPEC_ALLOW, FLAG_WAIT_KILLABLE_RECV, Listener};
 use crate::error::{Error, Result};
 use nix::libc;
@@ -14,7 +14,7 @@ const DEFAULT_ERRNO: u32 = libc::EPERM.unsigned_abs();
 
 /// A profile that was understood.
 #[derive(Debug)]
-pub(super) struct Policy<'p> {
+pub(super) struct Policy {
     /// `SECCOMP_RET_*`, with its data, of every call no rule matches.
     pub(super) default: u32,
     /// What a call gets that is newer than any the profile names.
@@ -22,7 +22,7 @@ pub(super) struct Policy<'p> {
     /// The running kernel's architecture first, each once.
     pub(super) archs: Vec<Arch>,
     /// In the profile's order, one a name.
-    pub(super) rules: Vec<Rule<'p>>,
+    pub(super) rules: Vec<Rule>,
     pub(super) flags: u32,
     pub(super) listener: Option<Listener>,
 }
@@ -38,9 +38,9 @@ pub(super) enum Newer {
 
 /// What happens to one call.
 #[derive(Debug, Clone)]
-pub(super) struct Rule<'p> {
-    pub(super) name: &'p str,
+pub(super) struct Rule {
     pub(super) call: Call,
+    pub(super) detour: Option<Detour>,
     /// All must hold; none means always.
     pub(super) tests: Vec<Test>,
     /// `SECCOMP_RET_*`, with its data.
@@ -74,7 +74,7 @@ pub(super) enum Holds {
 }
 
 /// Understands `profile`.
-pub(super) fn read(profile: &LinuxSeccomp, native: Arch) -> Result<Policy<'_>> {
+pub(super) fn read(profile: &LinuxSeccomp, native: Arch) -> Result<Policy> {
     let syscalls = profile.syscalls().as_deref().unwrap_or_default();
     let listener = listener(profile, syscalls)?;
     let default = action(profile.default_action(), profile.default_errno_ret(), "linux.seccomp.defaultErrnoRet")?;
@@ -183,13 +183,14 @@ fn flags(profile: &LinuxSeccomp, notifies: bool) -> u32 {
 }
 
 /// The rules of one entry of `syscalls`.
-fn add_entry<'p>(rules: &mut Vec<Rule<'p>>, entry: &'p LinuxSyscall) -> std::result::Result<(), Bad> {
+fn add_entry(rules: &mut Vec<Rule>, entry: &LinuxSyscall) -> std::result::Result<(), Bad> {
     let action = action_with(entry.action(), entry.errno_ret()).map_err(|why| Bad("errnoRet", why))?;
     let alternatives = alternatives(entry.args().as_deref().unwrap_or_default())?;
     for name in entry.names() {
         check_name(name, entry.action())?;
         let Some(call) = Call::named(name) else { continue };
-        rules.extend(alternatives.iter().map(|tests| Rule { name, call, tests: tests.clone(), action }));
+        let detour = detour(name);
+        rules.extend(alternatives.iter().map(|tests| Rule { call, detour, tests: tests.clone(), action }));
     }
     Ok(())
 }

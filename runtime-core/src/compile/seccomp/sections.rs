@@ -2,11 +2,10 @@
 //!
 //! The ranges of a section cover all numbers. Which rule wins: one without conditions before all others, then the profile's order.
 
-use super::abi::{ARM_PRIVATE, Abi, Call, Width, X32_BIT, audit, detour};
+use super::abi::{ARM_PRIVATE, Abi, Width, X32_BIT, audit};
 use super::policy::{Newer, Policy, Rule, Test, masked};
 use nix::libc;
 use oci_spec::runtime::Arch;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What a call of an architecture gets that the profile does not list. The thread, not the process: as libseccomp does.
 pub(super) const FOREIGN: u32 = libc::SECCOMP_RET_KILL_THREAD;
@@ -47,7 +46,7 @@ pub(super) struct Clause {
 }
 
 /// The sections of `policy`, the kernel's own architecture first.
-pub(super) fn decide(policy: &Policy<'_>) -> Vec<Section> {
+pub(super) fn decide(policy: &Policy) -> Vec<Section> {
     let mut audits = Vec::new();
     for token in policy.archs.iter().map(|&arch| audit(arch)) {
         if !audits.contains(&token) {
@@ -58,15 +57,17 @@ pub(super) fn decide(policy: &Policy<'_>) -> Vec<Section> {
 }
 
 /// The ABIs that share one `AUDIT_ARCH_*`.
-fn numberings<'p>(policy: &'p Policy<'p>, token: u32) -> Vec<Numbering> {
+fn numberings(policy: &Policy, token: u32) -> Vec<Numbering> {
     let abi = |&arch: &Arch| (audit(arch) == token).then(|| Numbering::new(Abi::of(arch), policy));
     policy.archs.iter().filter_map(abi).collect()
 }
 
 /// Asks about every number at which the answer can change.
 fn ranges(numberings: &[Numbering]) -> Vec<Range> {
-    let mut edges: BTreeSet<u32> = numberings.iter().flat_map(Numbering::edges).collect();
-    edges.extend([0, ARM_PRIVATE, X32_BIT, SKIPPED]);
+    let mut edges = vec![0, ARM_PRIVATE, X32_BIT, SKIPPED];
+    edges.extend(numberings.iter().flat_map(Numbering::edges));
+    edges.sort_unstable();
+    edges.dedup();
     let mut ranges: Vec<Range> = Vec::new();
     for first in edges {
         let verdict = verdict(numberings, first);
@@ -89,23 +90,22 @@ fn verdict(numberings: &[Numbering], number: u32) -> Verdict {
 /// One ABI's numbers and what becomes of them.
 struct Numbering {
     abi: Abi,
-    named: BTreeMap<u32, Verdict>,
+    /// In the order of the numbers.
+    named: Vec<(u32, Verdict)>,
     /// The greatest number the profile names, whatever it says of it; none if newer calls are nothing special.
     newest: Option<u32>,
     default: u32,
 }
 
 impl Numbering {
-    fn new(abi: Abi, policy: &Policy<'_>) -> Self {
-        let mut clauses: BTreeMap<u32, Vec<Clause>> = BTreeMap::new();
-        for rule in &policy.rules {
-            for (number, clause) in places(abi, rule) {
-                clauses.entry(number).or_default().push(clause);
-            }
-        }
-        let newest = clauses.keys().rev().copied().find(|&number| !abi.is_private(number));
-        let named = clauses.into_iter().map(|(number, clauses)| (number, among(clauses, policy.default, abi.width())));
-        Self { abi, named: named.collect(), newest: newest.filter(|_| policy.newer == Newer::Enosys), default: policy.default }
+    fn new(abi: Abi, policy: &Policy) -> Self {
+        let mut clauses: Vec<(u32, Clause)> = policy.rules.iter().flat_map(|rule| places(abi, rule)).collect();
+        // Stable: the rules about one number stay in order.
+        clauses.sort_by_key(|(number, _)| *number);
+        let newest = clauses.iter().rev().map(|(number, _)| *number).find(|&number| !abi.is_private(number));
+        let about_one = clauses.chunk_by(|(one, _), (next, _)| one == next);
+        let named = about_one.map(|clauses| (clauses[0].0, among(clauses, policy.default, abi.width()))).collect();
+        Self { abi, named, newest: newest.filter(|_| policy.newer == Newer::Enosys), default: policy.default }
     }
 
     /// Are calls with this number this ABI's?
@@ -118,10 +118,10 @@ impl Numbering {
     }
 
     fn verdict(&self, number: u32) -> Verdict {
-        match self.named.get(&number) {
-            Some(verdict) => verdict.clone(),
-            None if self.is_unknown(number) => Verdict::Return(ENOSYS),
-            None => Verdict::Return(self.default),
+        match self.named.binary_search_by_key(&number, |(named, _)| *named) {
+            Ok(at) => self.named[at].1.clone(),
+            Err(_) if self.is_unknown(number) => Verdict::Return(ENOSYS),
+            Err(_) => Verdict::Return(self.default),
         }
     }
 
@@ -131,35 +131,36 @@ impl Numbering {
         (number > newest && !self.abi.is_private(number)) || self.abi.unknown_call() == Some(number)
     }
 
-    fn edges(&self) -> Vec<u32> {
-        let single = |number: u32| [number, number.saturating_add(1)];
-        let named = self.named.keys().copied().chain(self.newest).chain(self.abi.unknown_call());
-        named.flat_map(single).collect()
+    /// The numbers that may fare otherwise than the one before.
+    fn edges(&self) -> impl Iterator<Item = u32> {
+        let named = self.named.iter().map(|(number, _)| *number).chain(self.newest).chain(self.abi.unknown_call());
+        named.flat_map(|number| [number, number.saturating_add(1)])
     }
 }
 
 /// The numbers that a rule is about: the call's own, and that of the call it can be made through.
-fn places(abi: Abi, rule: &Rule<'_>) -> Vec<(u32, Clause)> {
+fn places(abi: Abi, rule: &Rule) -> impl Iterator<Item = (u32, Clause)> {
     let own = rule.call.number(abi).map(|number| (number, Clause { tests: rule.tests.clone(), action: rule.action }));
-    own.into_iter().chain(through(abi, rule)).collect()
+    own.into_iter().chain(through(abi, rule))
 }
 
 /// `socket(AF_INET, …)` as `socketcall(1, …)`. A condition on the first argument gives way to "which call"; the other conditions stay, as
 /// in libseccomp, although what they look at is then the pointer to the arguments.
-fn through(abi: Abi, rule: &Rule<'_>) -> Option<(u32, Clause)> {
-    let detour = detour(rule.name)?;
-    let number = Call::named(detour.through)?.number(abi)?;
+fn through(abi: Abi, rule: &Rule) -> Option<(u32, Clause)> {
+    let detour = rule.detour?;
+    let number = detour.through.number(abi)?;
     let others = rule.tests.iter().copied().filter(|test| test.argument != 0);
     let tests = std::iter::once(masked(0, detour.mask, detour.which)).chain(others).collect();
     Some((number, Clause { tests, action: rule.action }))
 }
 
 /// What the clauses about one number come to.
-fn among(mut clauses: Vec<Clause>, default: u32, width: Width) -> Verdict {
+fn among(clauses: &[(u32, Clause)], default: u32, width: Width) -> Verdict {
     // A rule that says what would happen anyway is no rule: it does not stop a later one.
-    clauses.retain(|clause| clause.action != default);
-    if let Some(always) = clauses.iter().find(|clause| clause.tests.is_empty()) {
-        return Verdict::Return(always.action);
+    let clauses = || clauses.iter().map(|(_, clause)| clause).filter(|clause| clause.action != default);
+    match clauses().find(|clause| clause.tests.is_empty()) {
+        Some(always) => Verdict::Return(always.action),
+        None if clauses().next().is_none() => Verdict::Return(default),
+        None => Verdict::Ask { clauses: clauses().cloned().collect(), otherwise: default, width },
     }
-    if clauses.is_empty() { Verdict::Return(default) } else { Verdict::Ask { clauses, otherwise: default, width } }
 }

@@ -38,7 +38,7 @@ fn judge_as(profile: &LinuxSeccomp, abi: Abi, data: &Data, default: u32) -> u32 
         let args = rule.args().as_deref().unwrap_or_default();
         for name in rule.names() {
             let own = Call::named(name).and_then(|call| call.number(abi));
-            let via = detour(name).and_then(|detour| Some((detour, Call::named(detour.through)?.number(abi)?)));
+            let via = detour(name).and_then(|detour| Some((detour, detour.through.number(abi)?)));
             for number in own.into_iter().chain(via.map(|(_, number)| number)) {
                 if !(abi == Abi::Arm && number >= 0xf_0000) {
                     newest = newest.max(Some(number));
