@@ -1,4 +1,5 @@
 //! The compiled program is compared with what the profile says, read a second time and without thought of speed.
+#![allow(clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
 mod docker;
 mod kernel;

@@ -44,7 +44,7 @@ fn judge_as(profile: &LinuxSeccomp, abi: Abi, data: &Data, default: u32) -> u32 
                     newest = newest.max(Some(number));
                 }
             }
-            if action == default || !Call::named(name).is_some() {
+            if action == default || Call::named(name).is_none() {
                 continue;
             }
             if own == Some(data.number) {
