@@ -12,6 +12,7 @@ mod plan;
 mod program;
 mod render;
 mod rootfs;
+mod seccomp;
 
 pub(crate) use plan::{Clone3, Plan, Source, Step, UserNamespace, point};
 pub(crate) use render::call;
