@@ -3,5 +3,7 @@
 mod cgroup;
 pub mod config;
 mod error;
+pub mod features;
+pub mod spec;
 
 pub use error::{Error, ErrorKind, Result};

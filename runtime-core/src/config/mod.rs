@@ -17,12 +17,14 @@ mod devices;
 pub(crate) mod hooks;
 pub(crate) mod mount_options;
 mod mounts;
+#[cfg(test)]
+mod mutation;
 pub(crate) mod namespaces;
 mod net_devices;
 mod nul;
 mod numbers;
 mod paths;
-mod policy;
+pub(crate) mod policy;
 mod process;
 mod read;
 mod resctrl;
