@@ -38,7 +38,12 @@ pub use read::{from_slice, parse_process, read};
 
 /// A property, and why it is not accepted.
 fn refuse<T>(property: impl Display, why: impl Display) -> Result<T> {
-    Err(Error::config(property, why))
+    Err(Error::config(one_line(&property.to_string()), one_line(&why.to_string())))
+}
+
+/// What was read can have line ends and worse in it; an error is one line.
+fn one_line(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// A `config.json` that has been read and checked.
