@@ -1,6 +1,18 @@
 //! Reading: a bundle's `config.json` becomes a [`Config`] whose fields can be used without asking whether they are valid.
 //!
 //! Invariant: nothing here touches the host. A [`Config`] depends on the bytes of `config.json` and on the bundle's path, on nothing else.
+//!
+//! ```
+//! # fn main() -> Result<(), runtime_core::Error> {
+//! let json = br#"{"ociVersion": "1.3.0", "root": {"path": "rootfs"}}"#;
+//! let config = runtime_core::config::from_slice(json, "/bundle".as_ref())?;
+//! assert_eq!(config.rootfs.to_str(), Some("/bundle/rootfs"));
+//!
+//! let wrong = runtime_core::config::from_slice(br#"{"root": {"path": ""}}"#, "/bundle".as_ref());
+//! assert_eq!(wrong.unwrap_err().to_string(), "config.json: root.path: must not be empty");
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::error::{Error, Result};
 use nix::libc;

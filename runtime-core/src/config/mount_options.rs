@@ -59,6 +59,8 @@ use Effect::{Attr, AttrBelow, NotSuperblock, Nothing, Superblock};
 
 /// Every word the runtime understands, in alphabetical order.
 pub(crate) const TABLE: &[(&str, Effect)] = &[
+    // Since Linux 2.6 a file system that has access control lists has them on; runc takes the word, and so do old configs.
+    ("acl", Nothing),
     ("async", NotSuperblock(libc::MS_SYNCHRONOUS)),
     ("atime", Attr(NotAtime(MOUNT_ATTR_NOATIME))),
     ("bind", Effect::Bind),
@@ -72,6 +74,7 @@ pub(crate) const TABLE: &[(&str, Effect)] = &[
     ("lazytime", Superblock(libc::MS_LAZYTIME)),
     ("loud", NotSuperblock(libc::MS_SILENT)),
     ("mand", Superblock(libc::MS_MANDLOCK)),
+    ("noacl", Nothing),
     ("noatime", Attr(Atime(MOUNT_ATTR_NOATIME))),
     ("nodev", Attr(On(MOUNT_ATTR_NODEV))),
     ("nodiratime", Attr(On(MOUNT_ATTR_NODIRATIME))),
