@@ -127,7 +127,9 @@ fn outside_proc(what: &MountWhat, destination: &str, index: usize) -> Result<()>
     match destination.strip_prefix("/proc/") {
         _ if harmless => Ok(()),
         None if destination == "/proc" => refuse(property, "only a file system of type proc can be mounted on \"/proc\""),
-        Some(file) if !IN_PROC.contains(&file) => refuse(property, format_args!("{destination:?} is inside \"/proc\"")),
+        Some(file) if !IN_PROC.contains(&file) => {
+            refuse(property, format_args!("{destination:?}: only the files that lxcfs makes can be mounted over in \"/proc\""))
+        }
         _ => Ok(()),
     }
 }
@@ -218,8 +220,14 @@ mod tests {
     #[test]
     fn nothing_but_the_files_of_lxcfs_is_mounted_inside_proc() {
         let mount = |destination: &str, fstype: &str| json!({"destination": destination, "type": fstype, "source": "/s"});
-        check(mount("/proc/self/attr", "bind"), ".destination: \"/proc/self/attr\" is inside \"/proc\"");
-        check(mount("/x/../proc/sys", "tmpfs"), ".destination: \"/proc/sys\" is inside \"/proc\"");
+        check(
+            mount("/proc/self/attr", "bind"),
+            ".destination: \"/proc/self/attr\": only the files that lxcfs makes can be mounted over in \"/proc\"",
+        );
+        check(
+            mount("/x/../proc/sys", "tmpfs"),
+            ".destination: \"/proc/sys\": only the files that lxcfs makes can be mounted over in \"/proc\"",
+        );
         check(mount("/proc/", "tmpfs"), ".destination: only a file system of type proc can be mounted on \"/proc\"");
         for (destination, fstype) in [("/proc", "proc"), ("/proc", "bind"), ("/proc/meminfo", "bind"), ("/process", "tmpfs")] {
             one(mount(destination, fstype));

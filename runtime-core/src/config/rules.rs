@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_config_has_a_root() {
-        check(json!({"root": null}), "root: root must be specified");
+        check(json!({"root": null}), "root: must be set");
         check(json!({"root": {"path": ""}}), "root.path: must not be empty");
         check(json!({"root": {"path": null}}), "root.path: must not be empty");
         assert_eq!(accepted(json!({"root": {"path": "/r"}})).rootfs.to_str(), Some("/r"));

@@ -19,7 +19,7 @@ pub(super) fn sysctl(pairs: HashMap<String, String>, namespaces: &Namespaces) ->
             return refuse(property, "the hostname is set with the property hostname");
         }
         match owner(&path, namespaces) {
-            None => return refuse(property, "not in a separate kernel namespace: it is the whole host's"),
+            None => return refuse(property, "belongs to the whole host, not to a namespace"),
             Some((name, membership)) if !membership.is_private() => {
                 return refuse(property, format_args!("is the host's: the container has no {name} namespace of its own"));
             }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_hosts_sysctls_and_the_hostname_are_refused() {
-        let shared = "not in a separate kernel namespace: it is the whole host's";
+        let shared = "belongs to the whole host, not to a namespace";
         check("vm.swappiness", &["ipc"], shared);
         check("kernel.msgmaximum", &["ipc"], shared);
         check("kernel", &["ipc"], shared);
