@@ -1,5 +1,7 @@
 //! What this room's tests share: a small valid `config.json`, and changes to it as JSON merge patches.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use super::Config;
 use crate::error::Result;
 use serde_json::{Value, json};

@@ -67,7 +67,7 @@ fn oci_version(spec: &Spec, warnings: &mut Vec<String>) -> String {
 }
 
 fn rootfs(spec: &Spec, bundle: &Path) -> Result<PathBuf> {
-    let Some(root) = spec.root() else { return refuse("root", "root must be specified") };
+    let Some(root) = spec.root() else { return refuse("root", "must be set") };
     match root.path().to_str().unwrap_or_default() {
         "" => refuse("root.path", "must not be empty"),
         path => Ok(bundle.join(path)),

@@ -46,3 +46,33 @@ fn number(value: i64, max: u32, property: &str, name: &str) -> Result<u32> {
         _ => refuse(format_args!("{property}.{name}"), format_args!("{value} is not between 0 and {max}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Device;
+    use super::super::case::{accepted, refused};
+    use nix::libc;
+    use serde_json::{Value, json};
+
+    fn check(device: Value, expected: &str) {
+        assert_eq!(refused(json!({"linux": {"devices": [device]}})), format!("config.json: linux.devices[0].{expected}"));
+    }
+
+    #[test]
+    fn a_device_has_a_type_a_place_and_numbers_that_fit() {
+        check(json!({"path": "/dev/a", "type": "a"}), "type: \"a\" is for device rules; a node is \"c\", \"b\", \"u\" or \"p\"");
+        check(json!({"path": "/dev/a", "type": "z"}), "type: unknown variant `z`, expected one of `a`, `b`, `c`, `u`, `p`");
+        check(json!({"path": "dev/a", "type": "c"}), "path: \"dev/a\" is not an absolute path");
+        check(json!({"path": "/dev/a", "type": "c", "major": 4096}), "major: 4096 is not between 0 and 4095");
+        check(json!({"path": "/dev/a", "type": "b", "minor": -1}), "minor: -1 is not between 0 and 1048575");
+    }
+
+    #[test]
+    fn what_is_not_said_has_a_default() {
+        let list = json!([{"path": "/dev//a", "type": "u", "major": 1, "minor": 3}, {"path": "/f", "type": "p", "major": -1, "fileMode": 0o100_600}]);
+        let devices = accepted(json!({"linux": {"devices": list}})).devices;
+        let character = Device { path: "/dev/a".into(), kind: libc::S_IFCHR, major: 1, minor: 3, mode: 0o666, uid: 0, gid: 0 };
+        let fifo = Device { path: "/f".into(), kind: libc::S_IFIFO, major: 0, minor: 0, mode: 0o600, uid: 0, gid: 0 };
+        assert_eq!(devices, [character, fifo]);
+    }
+}

@@ -37,3 +37,38 @@ fn hook(spec: &Spec, property: &str) -> Result<Hook> {
     };
     Ok(Hook { path: PathBuf::from(path), args: spec.args().clone().unwrap_or_default(), env: spec.env().clone(), timeout_s })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Hook;
+    use super::super::case::{accepted, refused};
+    use serde_json::{Value, json};
+
+    fn check(hook: Value, expected: &str) {
+        assert_eq!(refused(json!({"hooks": {"poststop": [{"path": "/a"}, hook]}})), format!("config.json: hooks.poststop[1].{expected}"));
+    }
+
+    #[test]
+    fn a_hook_has_an_absolute_path_and_time() {
+        check(json!({"path": "a"}), "path: \"a\" is not an absolute path");
+        check(json!({"path": ""}), "path: must not be empty");
+        check(json!({"path": "/a", "timeout": 0}), "timeout: must be greater than zero");
+        check(json!({"path": "/a", "timeout": -1}), "timeout: must be greater than zero");
+    }
+
+    #[test]
+    fn a_hook_without_a_path_is_named() {
+        let text = refused(json!({"hooks": {"createRuntime": [{"args": []}]}}));
+        assert_eq!(text, "config.json: hooks.createRuntime[0]: missing field `path`");
+    }
+
+    #[test]
+    fn every_kind_is_read() {
+        let lists: serde_json::Map<_, _> =
+            super::KINDS.iter().map(|kind| ((*kind).to_owned(), json!([{"path": format!("/{kind}")}]))).collect();
+        let hooks = accepted(json!({"hooks": lists})).hooks;
+        let read = [hooks.prestart, hooks.create_runtime, hooks.create_container, hooks.start_container, hooks.poststart, hooks.poststop];
+        let expected = super::KINDS.map(|kind| vec![Hook { path: format!("/{kind}").into(), args: vec![], env: None, timeout_s: None }]);
+        assert_eq!(read, expected);
+    }
+}

@@ -59,6 +59,8 @@ use Effect::{Attr, AttrBelow, NotSuperblock, Nothing, Superblock};
 
 /// Every word the runtime understands, in alphabetical order.
 pub(crate) const TABLE: &[(&str, Effect)] = &[
+    // Since Linux 2.6 a file system that has access control lists has them on; runc takes the word, and so do old configs.
+    ("acl", Nothing),
     ("async", NotSuperblock(libc::MS_SYNCHRONOUS)),
     ("atime", Attr(NotAtime(MOUNT_ATTR_NOATIME))),
     ("bind", Effect::Bind),
@@ -72,6 +74,7 @@ pub(crate) const TABLE: &[(&str, Effect)] = &[
     ("lazytime", Superblock(libc::MS_LAZYTIME)),
     ("loud", NotSuperblock(libc::MS_SILENT)),
     ("mand", Superblock(libc::MS_MANDLOCK)),
+    ("noacl", Nothing),
     ("noatime", Attr(Atime(MOUNT_ATTR_NOATIME))),
     ("nodev", Attr(On(MOUNT_ATTR_NODEV))),
     ("nodiratime", Attr(On(MOUNT_ATTR_NODIRATIME))),
@@ -201,5 +204,72 @@ impl Change {
             NotAtime(mode) if ![0, mode].contains(&(*set & MOUNT_ATTR__ATIME)) => {}
             NotAtime(_) => Atime(MOUNT_ATTR_RELATIME).apply(set, clear),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(words: &[&str], expected: MountOptions) {
+        let parsed = parse(words.iter().map(|word| (*word).to_owned()).collect());
+        assert_eq!(parsed.options, expected, "{words:?}");
+    }
+
+    #[test]
+    fn the_table_is_in_order_and_without_doubles() {
+        assert!(TABLE.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn a_recursive_word_does_below_what_the_plain_one_does() {
+        for (name, effect) in TABLE {
+            let Some((_, AttrBelow(below))) = TABLE.iter().find(|(other, _)| *other == format!("r{name}")) else { continue };
+            if *name == "norelatime" {
+                continue;
+            }
+            assert_eq!(*effect, Attr(*below), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_words_the_specification_demands_are_known() {
+        let demanded = "async atime bind defaults dev diratime dirsync exec iversion lazytime loud noatime nodev nodiratime noexec noiversion \
+            nolazytime norelatime nostrictatime nosuid private rbind relatime remount ro rprivate rshared rslave runbindable rw shared silent \
+            slave strictatime suid sync unbindable nosymfollow symfollow rro rrw rsuid rnosuid rdev rnodev rexec rnoexec ratime rnoatime \
+            rdiratime rnodiratime rrelatime rnorelatime rstrictatime rnostrictatime rsymfollow rnosymfollow tmpcopyup idmap ridmap mand nomand";
+        for word in demanded.split_whitespace() {
+            assert!(effect(word).is_some(), "{word}");
+        }
+    }
+
+    #[test]
+    fn of_two_words_that_contradict_each_other_the_later_one_holds() {
+        check(&["ro", "rw"], MountOptions { clear: MOUNT_ATTR_RDONLY, ..Default::default() });
+        check(&["suid", "nosuid"], MountOptions { set: MOUNT_ATTR_NOSUID, ..Default::default() });
+        check(&["mand", "nomand"], MountOptions { superblock_clear: libc::MS_MANDLOCK, ..Default::default() });
+        check(&["async", "sync"], MountOptions { superblock: libc::MS_SYNCHRONOUS, ..Default::default() });
+    }
+
+    #[test]
+    fn an_atime_mode_replaces_the_one_before() {
+        let mode = |set| MountOptions { set, clear: MOUNT_ATTR__ATIME, ..Default::default() };
+        check(&["noatime", "strictatime"], mode(MOUNT_ATTR_STRICTATIME));
+        check(&["strictatime", "relatime"], mode(MOUNT_ATTR_RELATIME));
+        check(&["noatime", "atime"], mode(MOUNT_ATTR_RELATIME));
+        check(&["noatime", "nostrictatime"], mode(MOUNT_ATTR_NOATIME));
+        check(&["norelatime"], MountOptions::default());
+    }
+
+    #[test]
+    fn unknown_words_are_the_file_systems() {
+        check(&["size=1m", "", "mode=755"], MountOptions { data: vec!["size=1m".into(), "mode=755".into()], ..Default::default() });
+    }
+
+    #[test]
+    fn propagation_changes_keep_their_order() {
+        let change = |kind, recursive| Propagation { kind, recursive };
+        let expected = vec![change(PropagationKind::Slave, true), change(PropagationKind::Shared, false)];
+        check(&["rslave", "shared"], MountOptions { propagation: expected, ..Default::default() });
     }
 }

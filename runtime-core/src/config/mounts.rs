@@ -47,7 +47,7 @@ fn destination(spec: &Spec, index: usize, warnings: &mut Vec<String>) -> Result<
 /// The options decide; `type: bind` alone says it too.
 fn bind(from_options: Option<Bind>, spec: &Spec) -> Option<Bind> {
     let by_type = spec.typ().as_deref() == Some("bind");
-    from_options.or(by_type.then_some(Bind::One))
+    if by_type { from_options.or(Some(Bind::One)) } else { from_options }
 }
 
 fn what(spec: &mut Spec, bind: Option<Bind>, options: &MountOptions, index: usize, bundle: &Path) -> Result<MountWhat> {
@@ -127,7 +127,116 @@ fn outside_proc(what: &MountWhat, destination: &str, index: usize) -> Result<()>
     match destination.strip_prefix("/proc/") {
         _ if harmless => Ok(()),
         None if destination == "/proc" => refuse(property, "only a file system of type proc can be mounted on \"/proc\""),
-        Some(file) if !IN_PROC.contains(&file) => refuse(property, format_args!("{destination:?} is inside \"/proc\"")),
+        Some(file) if !IN_PROC.contains(&file) => {
+            refuse(property, format_args!("{destination:?}: only the files that lxcfs makes can be mounted over in \"/proc\""))
+        }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::case::{accepted, patched, refused};
+    use super::super::{IdMapping, Mount, MountWhat};
+    use serde_json::{Value, json};
+
+    fn check(mount: Value, expected: &str) {
+        assert_eq!(refused(json!({"mounts": [mount]})), format!("config.json: mounts[0]{expected}"));
+    }
+
+    fn one(mount: Value) -> Mount {
+        accepted(json!({"mounts": [mount]})).mounts.remove(0)
+    }
+
+    fn bind(source: &str, recursive: bool) -> MountWhat {
+        MountWhat::Bind { source: source.into(), recursive }
+    }
+
+    #[test]
+    fn the_options_decide_what_is_a_bind_mount() {
+        let mount = |fstype: &str, source: &str, options: &[&str]| {
+            one(json!({"destination": "/d", "type": fstype, "source": source, "options": options})).what
+        };
+        assert_eq!(mount("none", "/s", &["rbind"]), bind("/s", true));
+        assert_eq!(mount("cgroup", "/s", &["rbind", "bind"]), bind("/s", true));
+        assert_eq!(mount("bind", "s", &[]), bind("/bundle/s", false));
+        assert_eq!(mount("cgroup", "cgroup", &[]), MountWhat::Cgroup);
+        assert_eq!(mount("tmpfs", "", &["remount"]), MountWhat::Remount);
+        assert_eq!(mount("tmpfs", "", &[]), MountWhat::Fs { fstype: "tmpfs".into(), source: "tmpfs".into() });
+    }
+
+    #[test]
+    fn a_bind_remount_needs_no_source() {
+        let mount = one(json!({"destination": "/d", "options": ["bind", "remount", "ro"]}));
+        assert!(mount.options.remount && matches!(mount.what, MountWhat::Bind { .. }));
+    }
+
+    #[test]
+    fn destinations_are_cleaned() {
+        let destination = |path: &str| one(json!({"destination": path, "type": "tmpfs"})).destination;
+        assert_eq!(destination("/a//./b/../c/"), "/a/c");
+        assert_eq!(destination("/../.."), "/");
+    }
+
+    #[test]
+    fn a_relative_destination_is_read_from_the_root_with_a_warning() {
+        let config = patched(json!({"mounts": [{"destination": "a/b", "type": "tmpfs"}]})).unwrap();
+        assert_eq!(config.mounts[0].destination, "/a/b");
+        assert_eq!(config.warnings, ["mounts[0].destination: \"a/b\" is not absolute: taken as relative to \"/\""]);
+    }
+
+    #[test]
+    fn a_mount_says_what_it_is_and_where() {
+        check(json!({"type": "tmpfs"}), ": missing field `destination`");
+        check(json!({"destination": "", "type": "tmpfs"}), ".destination: must not be empty");
+        check(json!({"destination": "/d"}), ".type: must not be empty unless the options have \"bind\" or \"rbind\"");
+        check(json!({"destination": "/d", "options": ["bind"]}), ".source: a bind mount needs one");
+    }
+
+    #[test]
+    fn id_mappings_come_in_pairs_or_from_the_user_namespace() {
+        let map = json!([{"containerID": 0, "hostID": 7, "size": 1}]);
+        let mount = |uids: &Value, gids: &Value, options: &[&str]| json!({"destination": "/d", "source": "/s", "options": options, "uidMappings": uids, "gidMappings": gids});
+        check(mount(&map, &json!([]), &["bind"]), ": uidMappings and gidMappings go together: one is missing");
+        check(mount(&json!([]), &json!([]), &["bind", "idmap"]), ".options: idmap needs uidMappings and gidMappings, or a user namespace");
+        let id_map = one(mount(&map, &map, &["rbind", "ridmap"])).options.id_map.unwrap();
+        assert!(id_map.recursive);
+        assert_eq!(id_map.uid_mappings, [IdMapping { inside: 0, outside: 7, count: 1 }]);
+        assert!(!one(mount(&map, &map, &["rbind"])).options.id_map.unwrap().recursive);
+        let tmpfs = json!({"destination": "/d", "type": "tmpfs", "uidMappings": map, "gidMappings": map});
+        check(tmpfs, ".options: only a bind mount can be seen with other ids (idmap)");
+    }
+
+    #[test]
+    fn tmpcopyup_is_for_file_systems_in_memory() {
+        let config = patched(json!({"mounts": [{"destination": "/d", "type": "proc", "options": ["tmpcopyup"]}]})).unwrap();
+        assert_eq!(config.warnings, ["mounts[0].options: tmpcopyup is ignored: it goes with tmpfs and ramfs"]);
+        assert!(!config.mounts[0].options.copy_up);
+        assert!(one(json!({"destination": "/d", "type": "tmpfs", "options": ["tmpcopyup"]})).options.copy_up);
+    }
+
+    #[test]
+    fn nothing_but_the_files_of_lxcfs_is_mounted_inside_proc() {
+        let mount = |destination: &str, fstype: &str| json!({"destination": destination, "type": fstype, "source": "/s"});
+        check(
+            mount("/proc/self/attr", "bind"),
+            ".destination: \"/proc/self/attr\": only the files that lxcfs makes can be mounted over in \"/proc\"",
+        );
+        check(
+            mount("/x/../proc/sys", "tmpfs"),
+            ".destination: \"/proc/sys\": only the files that lxcfs makes can be mounted over in \"/proc\"",
+        );
+        check(mount("/proc/", "tmpfs"), ".destination: only a file system of type proc can be mounted on \"/proc\"");
+        for (destination, fstype) in [("/proc", "proc"), ("/proc", "bind"), ("/proc/meminfo", "bind"), ("/process", "tmpfs")] {
+            one(mount(destination, fstype));
+        }
+    }
+
+    #[test]
+    fn ten_thousand_mounts_are_read() {
+        let mounts = vec![json!({"destination": "/d", "type": "tmpfs", "options": ["ro", "size=1m"]}); 10_000];
+        assert_eq!(accepted(json!({"mounts": mounts})).mounts.len(), 10_000);
     }
 }

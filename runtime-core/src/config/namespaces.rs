@@ -127,3 +127,78 @@ fn disjoint(mappings: &[IdMapping], start: fn(&IdMapping) -> u32, side: &str, pr
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::case::{accepted, refused};
+    use super::super::{IdMapping, Membership};
+    use serde_json::{Value, json};
+
+    fn check(linux: Value, expected: &str) {
+        assert_eq!(refused(json!({"linux": linux})), format!("config.json: linux.{expected}"));
+    }
+
+    fn with_user(uids: Value) -> Value {
+        let gids = json!([{"containerID": 0, "hostID": 1000, "size": 1}]);
+        json!({"namespaces": [{"type": "user"}], "uidMappings": uids, "gidMappings": gids})
+    }
+
+    #[test]
+    fn a_namespace_is_inherited_new_or_joined() {
+        let list = json!([{"type": "pid"}, {"type": "network", "path": "/proc/1/ns/net"}, {"type": "ipc", "path": ""}]);
+        let namespaces = accepted(json!({"linux": {"namespaces": list}})).namespaces;
+        assert_eq!((namespaces.pid, namespaces.ipc, namespaces.mount), (Membership::New, Membership::New, Membership::Inherit));
+        assert_eq!(namespaces.network, Membership::Join("/proc/1/ns/net".into()));
+    }
+
+    #[test]
+    fn a_type_is_known_and_listed_once() {
+        check(json!({"namespaces": [{"type": "pid"}, {"type": "pid"}]}), "namespaces[1].type: \"pid\" is listed a second time");
+        check(json!({"namespaces": [{"type": "pid", "path": "x"}]}), "namespaces[0].path: \"x\" is not an absolute path");
+        let unknown = refused(json!({"linux": {"namespaces": [{"type": "foo"}]}}));
+        assert!(unknown.starts_with("config.json: linux.namespaces[0].type: unknown variant `foo`"), "{unknown}");
+    }
+
+    #[test]
+    fn every_type_has_the_name_that_is_read() {
+        for namespace in super::TYPES {
+            let list = json!([{"type": super::name(namespace)}]);
+            assert!(super::namespaces(&serde_json::from_value::<Vec<_>>(list).unwrap()).unwrap().of(namespace).is_private());
+        }
+    }
+
+    #[test]
+    fn id_mappings_go_with_a_user_namespace() {
+        let one = json!([{"containerID": 0, "hostID": 1000, "size": 1}]);
+        check(json!({"uidMappings": one}), "uidMappings: needs a user namespace");
+        check(json!({"namespaces": [{"type": "user"}]}), "uidMappings: a new user namespace needs at least one mapping");
+        let config = accepted(json!({"linux": with_user(one)}));
+        assert_eq!(config.uid_mappings, [IdMapping { inside: 0, outside: 1000, count: 1 }]);
+    }
+
+    #[test]
+    fn id_mappings_are_disjoint_and_end() {
+        let map = |inside: u32, outside: u32, size: u32| json!({"containerID": inside, "hostID": outside, "size": size});
+        check(with_user(json!([map(0, 1, 0)])), "uidMappings[0].size: maps no id");
+        check(with_user(json!([map(0, u32::MAX, 1)])), "uidMappings[0]: 1 ids from 0 to 4294967295 go past the last id");
+        check(with_user(json!([map(5, 0, 2), map(0, 10, 6)])), "uidMappings: two mappings have the container's id 5");
+        check(with_user(json!([map(0, 5, 2), map(10, 6, 1)])), "uidMappings: two mappings have the host's id 6");
+        check(with_user(vec![map(0, 0, 1); 341].into()), "uidMappings: 341 mappings; the kernel takes 340");
+    }
+
+    #[test]
+    fn time_offsets_go_with_a_new_time_namespace() {
+        let offsets = |time: Value, value: Value| json!({"namespaces": time, "timeOffsets": value});
+        let (new, joined) = (json!([{"type": "time"}]), json!([{"type": "time", "path": "/t"}]));
+        let value = json!({"monotonic": {"secs": -3, "nanosecs": 5}});
+        assert_eq!(accepted(json!({"linux": offsets(new.clone(), value.clone())})).time_offsets.monotonic, Some((-3, 5)));
+        check(offsets(joined, value.clone()), "timeOffsets.monotonic: needs a new time namespace");
+        check(offsets(json!([]), value), "timeOffsets.monotonic: needs a new time namespace");
+        let late = json!({"boottime": {"nanosecs": 1_000_000_000}});
+        check(offsets(new.clone(), late), "timeOffsets.boottime.nanosecs: 1000000000 is a second or more");
+        let strange = "timeOffsets: \"realtime\" is not a clock that can be shifted: monotonic and boottime are";
+        check(offsets(new, json!({"realtime": {}})), strange);
+    }
+}

@@ -35,3 +35,29 @@ fn check_name(name: &str, property: impl Display) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::{accepted, refused};
+    use serde_json::{Value, json};
+
+    fn check(devices: Value, expected: &str) {
+        assert_eq!(refused(json!({"linux": {"netDevices": devices}})), format!("config.json: linux.netDevices{expected}"));
+    }
+
+    #[test]
+    fn an_interface_keeps_its_name_or_gets_another() {
+        let config = accepted(json!({"linux": {"netDevices": {"eth0": {}, "eth1": {"name": "lan%d"}}}}));
+        let names: Vec<_> = config.net_devices.iter().map(|(outside, inside)| (outside.as_str(), inside.as_str())).collect();
+        assert_eq!(names, [("eth0", "eth0"), ("eth1", "lan%d")]);
+    }
+
+    #[test]
+    fn interfaces_need_a_network_namespace_and_names() {
+        let shared = json!({"linux": {"namespaces": [], "netDevices": {"eth0": {}}}});
+        assert_eq!(refused(shared), "config.json: linux.netDevices: needs a network namespace of the container's own");
+        check(json!({"": {}}), ": \"\" is not a name for an interface");
+        let long = ".eth0.name: \"0123456789abcdef\" is not a name for an interface: at most 15 bytes, no '/', ':' or space";
+        check(json!({"eth0": {"name": "0123456789abcdef"}}), long);
+    }
+}

@@ -9,6 +9,20 @@ use oci_spec::runtime::{
 /// The kernel's MAX_NUMNODES ends here.
 const MAX_NODES: u32 = 1024;
 
+/// Every mode of a memory policy.
+pub(crate) const MODES: [Mode; 7] = [
+    Mode::MpolDefault,
+    Mode::MpolBind,
+    Mode::MpolInterleave,
+    Mode::MpolWeightedInterleave,
+    Mode::MpolPreferred,
+    Mode::MpolPreferredMany,
+    Mode::MpolLocal,
+];
+
+/// Every flag of a memory policy.
+pub(crate) const FLAGS: [Flag; 3] = [Flag::MpolFNumaBalancing, Flag::MpolFRelativeNodes, Flag::MpolFStaticNodes];
+
 /// `linux.personality`. The specification has no flags yet: any is an error.
 pub(super) fn personality(spec: &LinuxPersonality) -> Result<u32> {
     if spec.flags().as_ref().is_some_and(|flags| !flags.is_empty()) {
@@ -80,5 +94,47 @@ fn flag(flag: Flag) -> u32 {
         Flag::MpolFNumaBalancing => 1 << 13,
         Flag::MpolFRelativeNodes => 1 << 14,
         Flag::MpolFStaticNodes => 1 << 15,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MemoryPolicy;
+    use super::super::case::{accepted, refused};
+    use serde_json::{Value, json};
+
+    fn policy(mode: &str, nodes: &str, flags: &[&str]) -> Value {
+        json!({"linux": {"memoryPolicy": {"mode": mode, "nodes": nodes, "flags": flags}}})
+    }
+
+    fn check(patch: Value, expected: &str) {
+        assert_eq!(refused(patch), format!("config.json: linux.{expected}"));
+    }
+
+    #[test]
+    fn a_personality_is_a_domain_without_flags() {
+        assert_eq!(accepted(json!({"linux": {"personality": {"domain": "LINUX32"}}})).personality, Some(8));
+        let unknown = "personality.domain: unknown variant `BSD`, expected `LINUX` or `LINUX32`";
+        check(json!({"linux": {"personality": {"domain": "BSD"}}}), unknown);
+        check(json!({"linux": {"personality": {"domain": "LINUX", "flags": ["A"]}}}), "personality.flags: no flag is supported");
+    }
+
+    #[test]
+    fn a_memory_policy_is_what_set_mempolicy_takes() {
+        let read = accepted(policy("MPOL_BIND", "0-1,3", &["MPOL_F_STATIC_NODES", "MPOL_F_NUMA_BALANCING"])).memory_policy;
+        assert_eq!(read, Some(MemoryPolicy { mode: 2 | 1 << 15 | 1 << 13, nodes: vec![0, 1, 3] }));
+        assert_eq!(accepted(policy("MPOL_PREFERRED", "", &[])).memory_policy, Some(MemoryPolicy { mode: 1, nodes: vec![] }));
+    }
+
+    #[test]
+    fn nodes_and_flags_go_with_the_mode() {
+        check(policy("MPOL_LOCAL", "0", &[]), "memoryPolicy.nodes: MPOL_LOCAL takes no nodes");
+        check(policy("MPOL_INTERLEAVE", "", &[]), "memoryPolicy.nodes: MPOL_INTERLEAVE needs at least one node");
+        check(policy("MPOL_BIND", "x", &[]), "memoryPolicy.nodes: \"x\" is not a number; a list looks like \"0-3,7\"");
+        let both = ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"];
+        check(policy("MPOL_BIND", "0", &both), "memoryPolicy.flags: MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other");
+        check(policy("MPOL_PREFERRED", "", &both[..1]), "memoryPolicy.flags: MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES need nodes");
+        let balancing = "memoryPolicy.flags: MPOL_F_NUMA_BALANCING goes with MPOL_BIND and MPOL_PREFERRED_MANY";
+        check(policy("MPOL_INTERLEAVE", "0", &["MPOL_F_NUMA_BALANCING"]), balancing);
     }
 }

@@ -162,6 +162,8 @@ fn resource(name: PosixRlimitType) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::super::case::{accepted, refused, warned};
     use serde_json::{Value, json};
 

@@ -76,3 +76,106 @@ fn missing(path: &Path) -> Error {
     let why = format!("JSON specification file config.json not found: {}", path.display());
     Error::new(ErrorKind::InvalidConfig, why).with_errno(Errno::ENOENT)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::case::{accepted, base, patched, refused};
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn check(json: &str, expected: &str) {
+        assert_eq!(from_slice(json.as_bytes(), Path::new("/bundle")).unwrap_err().to_string(), expected);
+    }
+
+    /// A directory of this test's own, gone afterwards.
+    struct Bundle(std::path::PathBuf);
+
+    impl Bundle {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("config-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Bundle {
+        fn drop(&mut self) {
+            drop(std::fs::remove_dir_all(&self.0));
+        }
+    }
+
+    #[test]
+    fn a_bundle_without_a_config_is_told_in_the_words_engines_know() {
+        let bundle = Bundle::new("missing");
+        let error = read(&bundle.0).unwrap_err();
+        assert!(error.to_string().starts_with("JSON specification file config.json not found"), "{error}");
+        assert_eq!(error.errno(), Some(2));
+    }
+
+    #[test]
+    fn a_config_that_is_far_too_large_is_one_error() {
+        let bundle = Bundle::new("large");
+        File::create(bundle.0.join("config.json")).unwrap().set_len(64 << 20).unwrap();
+        let expected = format!("config.json: {}/config.json is larger than 16 MiB, the largest that is read", bundle.0.display());
+        assert_eq!(read(&bundle.0).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn a_bundle_is_read_from_its_directory() {
+        let bundle = Bundle::new("read");
+        std::fs::write(bundle.0.join("config.json"), base().to_string()).unwrap();
+        let config = read(&bundle.0).unwrap();
+        assert_eq!((config.rootfs, config.bundle), (bundle.0.join("rootfs"), bundle.0.clone()));
+    }
+
+    #[test]
+    fn what_is_not_json_is_told_with_its_place() {
+        check("", "config.json: EOF while parsing a value at line 1 column 0");
+        check("{\"root\": \n}", "config.json: expected value at line 2 column 1");
+        check("[]", "config.json: root: must be set");
+        check("7", "config.json: invalid type: integer `7`, expected struct Spec");
+        check(&"[".repeat(100_000), "config.json: recursion limit exceeded at line 1 column 128");
+        let error = from_slice(b"\xff", Path::new("/")).unwrap_err().to_string();
+        assert!(error.starts_with("config.json: not UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn what_the_parser_quotes_stays_on_one_line() {
+        let text = refused(json!({"linux": {"namespaces": [{"type": "a\nb"}]}}));
+        assert!(text.contains("unknown variant `a\\nb`") && !text.contains('\n'), "{text}");
+    }
+
+    #[test]
+    fn a_nul_is_refused_wherever_it_is() {
+        let found = |patch: Value, at: &str| assert_eq!(refused(patch), format!("config.json: {at}: has a NUL byte in it"));
+        found(json!({"process": {"args": ["sh", "a\0"]}}), "process.args[1]");
+        found(json!({"hostname": "\0"}), "hostname");
+        found(json!({"mounts": [{"destination": "/a\0b", "type": "tmpfs"}]}), "mounts[0].destination");
+        found(json!({"annotations": {"a\0": "b"}}), "annotations: the key \"a\\0\"");
+    }
+
+    #[test]
+    fn unknown_properties_nulls_and_other_platforms_are_nothing_to_us() {
+        accepted(json!({"future": {"a": [1]}, "process": {"future": 1}, "windows": {"layerFolders": 7}, "vm": []}));
+        let mut document = base();
+        document["hostname"] = Value::Null;
+        document["process"]["rlimits"] = Value::Null;
+        document["process"]["user"]["gid"] = Value::Null;
+        from_slice(document.to_string().as_bytes(), Path::new("/bundle")).unwrap();
+    }
+
+    #[test]
+    fn the_last_of_two_equal_keys_counts() {
+        let json = base().to_string().replacen('{', "{\"hostname\": 7, \"hostname\": \"b\",", 1);
+        assert_eq!(from_slice(json.as_bytes(), Path::new("/")).unwrap().hostname.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_version_of_a_later_specification_is_read_with_a_warning() {
+        let warning = |version: &str| patched(json!({"ociVersion": version})).unwrap().warnings;
+        assert_eq!(warning("2.0.0"), ["ociVersion: \"2.0.0\" is not a version this runtime knows: read as 1.x"]);
+        assert_eq!([warning(""), warning("1.0.2-dev")], [[""; 0], [""; 0]]);
+    }
+}

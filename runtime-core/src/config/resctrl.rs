@@ -25,3 +25,27 @@ pub(super) fn intel_rdt(spec: LinuxIntelRdt) -> Result<LinuxIntelRdt> {
 fn one_line(line: &str, property: &str) -> Result<()> {
     if line.contains('\n') { refuse(property, "has more than one line") } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::{accepted, refused};
+    use serde_json::{Value, json};
+
+    fn check(rdt: Value, expected: &str) {
+        assert_eq!(refused(json!({"linux": {"intelRdt": rdt}})), format!("config.json: linux.intelRdt.{expected}"));
+    }
+
+    #[test]
+    fn a_class_is_a_directory_or_the_root() {
+        for id in ["", ".", "..", "a/b", "/a"] {
+            check(json!({"closID": id}), &format!("closID: {id:?} is not the name of a directory in resctrl"));
+        }
+        assert!(accepted(json!({"linux": {"intelRdt": {"closID": "/"}}})).intel_rdt.is_some());
+    }
+
+    #[test]
+    fn a_schema_is_one_line() {
+        check(json!({"l3CacheSchema": "L3:0=f\nMB:0=1"}), "l3CacheSchema: has more than one line");
+        check(json!({"schemata": ["L3:0=f", "MB:0=1\n"]}), "schemata[1]: has more than one line");
+    }
+}

@@ -98,3 +98,53 @@ pub(super) fn affinity(process: &Process, which: &str) -> Result<Option<Vec<u32>
         Some(Err(why)) => refuse(format_args!("process.execCPUAffinity.{which}"), why),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::Scheduler;
+    use super::super::case::{accepted, refused};
+    use serde_json::{Value, json};
+
+    fn check(process: Value, expected: &str) {
+        assert_eq!(refused(json!({"process": process})), format!("config.json: process.{expected}"));
+    }
+
+    #[test]
+    fn a_policy_takes_only_what_is_its_own() {
+        let scheduler = |value: Value| json!({"scheduler": value});
+        check(scheduler(json!({"policy": "SCHED_FIFO", "nice": 1, "priority": 1})), "scheduler.nice: does not go with SCHED_FIFO");
+        check(scheduler(json!({"policy": "SCHED_OTHER", "nice": 20})), "scheduler.nice: 20 is not between -20 and 19");
+        check(scheduler(json!({"policy": "SCHED_OTHER", "priority": 1})), "scheduler.priority: does not go with SCHED_OTHER");
+        check(scheduler(json!({"policy": "SCHED_RR"})), "scheduler.priority: 0 is not between 1 and 99, as SCHED_RR needs");
+        check(scheduler(json!({"policy": "SCHED_BATCH", "runtime": 1})), "scheduler.runtime: does not go with SCHED_BATCH");
+        check(scheduler(json!({"policy": "SCHED_ISO"})), "scheduler.policy: Linux has no SCHED_ISO");
+    }
+
+    #[test]
+    fn a_scheduler_is_what_sched_setattr_takes() {
+        let flags = ["SCHED_FLAG_DL_OVERRUN", "SCHED_RESET_ON_FORK"];
+        let scheduler = json!({"policy": "SCHED_DEADLINE", "runtime": 1, "deadline": 2, "period": 3, "flags": flags});
+        let process = accepted(json!({"process": {"scheduler": scheduler}})).process.unwrap();
+        let expected = Scheduler { policy: 6, flags: 5, nice: 0, priority: 0, runtime: 1, deadline: 2, period: 3 };
+        assert_eq!(process.scheduler, Some(expected));
+    }
+
+    #[test]
+    fn an_io_priority_has_its_class_above_bit_13() {
+        let priority = |class: &str, priority: i64| json!({"ioPriority": {"class": class, "priority": priority}});
+        let process = accepted(json!({"process": priority("IOPRIO_CLASS_IDLE", 7)})).process.unwrap();
+        assert_eq!(process.io_priority, Some(3 << 13 | 7));
+        check(priority("IOPRIO_CLASS_RT", 8), "ioPriority.priority: 8 is not between 0 and 7");
+    }
+
+    #[test]
+    fn cpus_are_listed_by_number() {
+        let process = accepted(json!({"process": {"execCPUAffinity": {"initial": "7,0-2,1", "final": ""}}})).process.unwrap();
+        assert_eq!((process.affinity_initial, process.affinity_final), (Some(vec![0, 1, 2, 7]), None));
+        let last = |list: &str| json!({"execCPUAffinity": {"final": list}});
+        check(last("3-1"), "execCPUAffinity.final: \"3-1\": a range goes from the smaller to the larger number");
+        check(last("0-99999999999"), "execCPUAffinity.final: 99999999999 is too large: numbers end at 8191");
+    }
+}

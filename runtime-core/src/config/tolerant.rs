@@ -4,6 +4,7 @@
 //! starting. So the document is taken as plain JSON, what may be set aside is set aside, and what is still wrong is named with
 //! its path. Only documents that failed the direct way come here, so the common case does not pay.
 
+use super::{one_line, refuse};
 use crate::error::{Error, ErrorKind, Result};
 use oci_spec::runtime::{Capability, Process, Spec};
 use serde::Deserialize;
@@ -35,32 +36,27 @@ pub(super) fn process(json: &str, warnings: &mut Vec<String>) -> Result<Process>
 }
 
 fn parse(json: &str) -> Result<Value> {
-    let mut value = serde_json::from_str(json).map_err(|error| unparsable(error.to_string()))?;
+    let mut value = serde_json::from_str(json).map_err(|error| unparsable(&error))?;
     drop_nulls(&mut value);
     Ok(value)
 }
 
 /// Reads `value` as a `T`, or says which property does not fit.
 fn typed<T: DeserializeOwned>(value: Value, prefix: &str) -> Result<T> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    serde_path_to_error::deserialize(value).or_else(|error| {
         let path = error.path().to_string();
-        let why = one_line(&error.into_inner().to_string());
+        let why = error.into_inner();
         match (prefix, path.as_str()) {
-            ("", ".") => unparsable(why),
-            ("", path) => Error::config(path, why),
-            (prefix, ".") => Error::config(prefix, why),
-            (prefix, path) => Error::config(format_args!("{prefix}.{path}"), why),
+            ("", ".") => Err(unparsable(&why)),
+            ("", path) => refuse(path, why),
+            (prefix, ".") => refuse(prefix, why),
+            (prefix, path) => refuse(format_args!("{prefix}.{path}"), why),
         }
     })
 }
 
-fn unparsable(why: impl AsRef<str>) -> Error {
-    Error::new(ErrorKind::InvalidConfig, format!("config.json: {}", one_line(why.as_ref())))
-}
-
-/// The parser quotes what it read, line ends included.
-fn one_line(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+fn unparsable(why: &serde_json::Error) -> Error {
+    Error::new(ErrorKind::InvalidConfig, format!("config.json: {}", one_line(&why.to_string())))
 }
 
 /// A property that is null is one that is not there.
