@@ -14,8 +14,9 @@ mod render;
 mod rootfs;
 mod seccomp;
 
-pub(crate) use plan::{Clone3, Plan, Source, Step, UserNamespace, point};
+pub(crate) use plan::{Plan, Source, UserNamespace, point};
 pub(crate) use render::call;
+pub(crate) use rootfs::is_shared;
 
 use crate::config::{Config, Process};
 use crate::error::Result;

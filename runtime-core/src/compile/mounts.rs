@@ -2,7 +2,7 @@
 
 use super::plan::{Builder, Source, scratch};
 use super::rootfs::flag;
-use crate::config::{Config, IdMapping, Membership, Mount, MountOptions, MountWhat};
+use crate::config::{Config, IdMapping, Mount, MountOptions, MountWhat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Cgroups, Hierarchy, Host};
 use nix::libc;
@@ -93,8 +93,7 @@ fn takes_label(fstype: &str) -> bool {
 
 fn new_fs(plan: &mut Builder, (fstype, source): (&str, &str), pairs: &[(String, String)], (attr, mode_of): (u32, Slot)) {
     let (fstype, source) = (plan.text(fstype), plan.text(source));
-    let mut options = plan.texts(pairs.iter().flat_map(|(key, value)| [key, value]));
-    options.count /= 2;
+    let options = plan.texts(pairs.iter().flat_map(|(key, value)| [key, value]));
     plan.push(Op::NewFs { fstype, source, options, attr, mode_of, to: scratch::MOUNT });
 }
 
@@ -241,7 +240,7 @@ fn cgroup_v1(plan: &mut Builder, host: &Host, mount: &Mount, (hierarchies, names
     let pairs = [("mode".to_owned(), "755".to_owned())];
     new_fs(plan, ("tmpfs", "tmpfs"), &pairs, (attributes & !MOUNT_ATTR_RDONLY, Slot::NONE));
     plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
-    for hierarchy in hierarchies {
+    for hierarchy in hierarchies.iter().filter(|hierarchy| !hierarchy.name.is_empty()) {
         let destination = format!("{}/{}", mount.destination, hierarchy.name);
         let inner = Mount { destination, ..mount.clone() };
         if namespace {
@@ -269,7 +268,3 @@ fn cgroup_v1(plan: &mut Builder, host: &Host, mount: &Mount, (hierarchies, names
     }
 }
 
-/// Is a cgroup mount wanted at all?
-pub(crate) fn wants_cgroup(config: &Config) -> bool {
-    config.mounts.iter().any(|mount| mount.what == MountWhat::Cgroup) && config.namespaces.mount != Membership::Inherit
-}

@@ -184,9 +184,4 @@ impl Plan {
         let rest = self.arena.get(texts.at as usize..).unwrap_or_default();
         rest.split(|&byte| byte == 0).take(texts.count as usize).map(|text| String::from_utf8_lossy(text).into_owned()).collect()
     }
-
-    /// Does the plan stop at this point?
-    pub(crate) fn meets(&self, point: u32) -> bool {
-        self.steps.iter().any(|step| step.op == Op::Meet { point })
-    }
 }

@@ -1,7 +1,7 @@
 //! The program: what it is given, and how it is found and started.
 
 use super::plan::{Builder, Source, point};
-use super::{Inside, Wishes, identity};
+use super::{Inside, Wishes, identity, seccomp};
 use crate::config::{Config, Process, Scheduler};
 use crate::error::Result;
 use crate::host::Host;
@@ -15,12 +15,16 @@ const ALL: u64 = u64::MAX;
 
 /// Makes the first process ready, and parks it.
 pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: &Wishes) -> Result<()> {
+    let mut filter = None;
     if let Some(process) = &config.process {
         let at_most = if config.namespaces.user.is_private() { ALL } else { host.capabilities };
         let may_set_groups = may_set_groups(config, host);
         surroundings(plan, config);
-        lower(plan, process, &Lowering { at_most, may_set_groups, fresh: true });
+        filter = Some(Filtering::of(config, process)?);
+        lower(plan, process, &Lowering { at_most, may_set_groups, fresh: true }, filter.as_ref());
         find(plan, process);
+        // A listener has to be delivered while there is a create that knows where to.
+        Filtering::load(filter.as_ref(), plan, When::Parked);
     }
     plan.about("process");
     plan.push(Op::Meet { point: point::CREATED });
@@ -29,8 +33,8 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
     let report = plan.source(Source::GateReport);
     plan.push(Op::Park { go, report });
     if let Some(process) = &config.process {
-        let more = environment(wishes);
-        exec(plan, process, &more);
+        Filtering::load(filter.as_ref(), plan, When::Last);
+        exec(plan, process, &environment(wishes));
     }
     Ok(())
 }
@@ -39,10 +43,13 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
 pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, host: &Host) -> Result<()> {
     let at_most = if inside.has_user_namespace { ALL } else { host.capabilities };
     let may_set_groups = may_set_groups(inside.config, host);
-    lower(plan, process, &Lowering { at_most, may_set_groups, fresh: false });
+    let filter = Some(Filtering::of(inside.config, process)?);
+    lower(plan, process, &Lowering { at_most, may_set_groups, fresh: false }, filter.as_ref());
     find(plan, process);
     plan.about("process");
     plan.push(Op::DeathSignal { signal: 0 });
+    Filtering::load(filter.as_ref(), plan, When::Parked);
+    Filtering::load(filter.as_ref(), plan, When::Last);
     exec(plan, process, &[]);
     Ok(())
 }
@@ -51,6 +58,47 @@ pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, ho
 fn may_set_groups(config: &Config, host: &Host) -> bool {
     let by_helper = config.gid_mappings.len() > 1;
     host.is_privileged() || by_helper
+}
+
+/// The seccomp filter, and when it is loaded.
+struct Filtering {
+    filter: Option<seccomp::Filter>,
+    when: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Before the capability to load one is given up.
+    Early,
+    /// Last, but before the wait for `start`.
+    Parked,
+    /// Last of all, so that it sees as little of the runtime as can be.
+    Last,
+}
+
+impl Filtering {
+    fn of(config: &Config, process: &Process) -> Result<Self> {
+        let filter = config.seccomp.as_ref().map(|profile| seccomp::compile(profile, seccomp::NATIVE)).transpose()?;
+        let notifies = filter.as_ref().is_some_and(|filter| filter.listener.is_some());
+        let when = match (process.no_new_privileges, notifies) {
+            (false, _) => When::Early,
+            (true, true) => When::Parked,
+            (true, false) => When::Last,
+        };
+        Ok(Self { filter, when })
+    }
+
+    /// Loads it, if this is the moment.
+    fn load(this: Option<&Self>, plan: &mut Builder, now: When) {
+        let Some(filter) = this.filter(|this| this.when == now).and_then(|this| this.filter.as_ref()) else { return };
+        plan.about("linux.seccomp");
+        let listener = u32::from(filter.listener.is_some());
+        if listener != 0 {
+            plan.push(Op::Meet { point: point::LISTENER });
+        }
+        let program = plan.blob(&filter.to_bytes());
+        plan.push(Op::Seccomp { program, flags: filter.flags, listener });
+    }
 }
 
 /// What the program is told of the machine, and where its memory comes from.
@@ -73,8 +121,9 @@ struct Lowering {
 }
 
 /// Gives up, step by step, what the program shall not have.
-fn lower(plan: &mut Builder, process: &Process, to: &Lowering) {
+fn lower(plan: &mut Builder, process: &Process, to: &Lowering, filter: Option<&Filtering>) {
     schedule(plan, process, to.fresh);
+    Filtering::load(filter, plan, When::Early);
     if process.no_new_privileges {
         plan.about("process.noNewPrivileges");
         plan.push(Op::NoNewPrivs);

@@ -136,7 +136,7 @@ impl Line<'_> {
         let text = |text| format!("{:?}", plan.text(text));
         match step.op {
             Op::NewFs { fstype, source, options, attr, mode_of, to } => {
-                let pairs = plan.texts(runtime_init::Texts { count: options.count * 2, ..options });
+                let pairs = plan.texts(options);
                 let options: Vec<_> = pairs.chunks(2).map(|pair| pair.join("=")).collect();
                 let mode = if mode_of == Slot::NONE { "" } else { " mode-of-target" };
                 write!(f, " {} {} {} {attr:#x}{mode} -> {}", text(fstype), text(source), options.join(","), slot(to))

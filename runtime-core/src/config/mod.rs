@@ -46,6 +46,7 @@ pub(crate) mod sysctl;
 mod tolerant;
 
 pub use process::process;
+pub(crate) use read::load;
 pub use read::{from_slice, parse_process, read};
 
 /// A property, and why it is not accepted.

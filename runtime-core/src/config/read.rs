@@ -15,7 +15,7 @@ const MAX_BYTES: u64 = 16 << 20;
 /// # Errors
 /// [`ErrorKind::InvalidConfig`] with the property's path and what is wrong with it, on one line.
 pub fn read(bundle: &Path) -> Result<Config> {
-    from_slice(&load(&bundle.join("config.json"))?, bundle)
+    from_slice(&load(bundle)?, bundle)
 }
 
 /// Checks a `config.json` that is already in memory, as if it were `bundle`'s.
@@ -55,7 +55,9 @@ fn text(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|error| Error::new(ErrorKind::InvalidConfig, format!("config.json: not UTF-8: {error}")))
 }
 
-fn load(path: &Path) -> Result<Vec<u8>> {
+/// The bytes of a bundle's `config.json`.
+pub(crate) fn load(bundle: &Path) -> Result<Vec<u8>> {
+    let path = &bundle.join("config.json");
     let file = File::open(path).map_err(|error| match error.kind() {
         IoErrorKind::NotFound => missing(path),
         _ => Error::io("open", path, error),

@@ -43,7 +43,7 @@ pub(crate) enum Cgroups {
 /// One version 1 hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hierarchy {
-    /// The directory's name below `/sys/fs/cgroup`: `cpu,cpuacct`.
+    /// The directory's name below `/sys/fs/cgroup`: `cpu,cpuacct`; empty for the version 2 one beside them.
     pub(crate) name: String,
     /// What `mount(2)` takes to mount it: `cpu,cpuacct`, `name=systemd`.
     pub(crate) options: String,

@@ -13,7 +13,7 @@ use crate::compile::{Plan, UserNamespace};
 use crate::config::IdMapping;
 use crate::error::{Error, Result};
 use nix::errno::Errno;
-use nix::libc::{CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, SIGCHLD};
+use nix::libc::{CLONE_PIDFD, CLONE_VFORK, CLONE_VM, SIGCHLD};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
@@ -26,6 +26,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicI32, Ordering};
+
+/// `libc` has it as an overflowing `c_int`.
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
 /// Enough for a few frames of system call wrappers.
 const STACK: usize = 32 * 1024;
@@ -168,7 +171,7 @@ fn clone(launch: &Launch<'_>, moves: Vec<Move>, (first, last): (RawFd, RawFd), c
     let mut pidfd: RawFd = -1;
     let wait = if script.user.is_some() { 0 } else { CLONE_VFORK };
     let cgroup = launch.cgroup.filter(|_| shape.into_cgroup);
-    let into = if cgroup.is_some() { CLONE_INTO_CGROUP as u64 } else { 0 };
+    let into = if cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
     let args = CloneArgs {
         flags: u64::from((CLONE_VM | wait | CLONE_PIDFD).cast_unsigned() | shape.namespaces) | into,
         pidfd: (&raw mut pidfd) as u64,

@@ -214,7 +214,7 @@ pub(crate) fn failure(plan: &Plan, report: &Report) -> Error {
 fn option(plan: &Plan, op: &Op, detail: u32) -> Option<String> {
     let Op::NewFs { options, .. } = *op else { return None };
     let index = detail.checked_sub(runtime_init::report::part::OPTIONS)? as usize;
-    let texts = plan.texts(runtime_init::Texts { count: options.count * 2, ..options });
+    let texts = plan.texts(options);
     let pair = texts.chunks(2).nth(index)?;
     Some(pair.join("=").trim_end_matches('=').to_owned())
 }

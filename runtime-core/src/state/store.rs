@@ -46,6 +46,11 @@ impl Store {
         Self { root: root.into() }
     }
 
+    /// Where a container's directory is, or would be.
+    pub(crate) fn path_of(&self, id: &str) -> PathBuf {
+        self.root.join(id)
+    }
+
     /// Makes the container's directory with its first record in it, and locks it.
     pub(crate) fn create(&self, record: &Record) -> Result<Locked> {
         id::check(&record.id)?;

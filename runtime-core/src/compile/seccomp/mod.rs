@@ -49,6 +49,19 @@ pub(crate) struct Filter {
     pub(crate) listener: Option<Listener>,
 }
 
+impl Filter {
+    /// The program as the kernel reads it: `struct sock_filter`s.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.program.len() * size_of::<Insn>());
+        for insn in &self.program {
+            bytes.extend(insn.code.to_ne_bytes());
+            bytes.extend([insn.jt, insn.jf]);
+            bytes.extend(insn.k.to_ne_bytes());
+        }
+        bytes
+    }
+}
+
 /// One instruction, laid out as the kernel's `struct sock_filter`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
