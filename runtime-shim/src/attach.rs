@@ -1,15 +1,21 @@
-//! Staying in the foreground with a process: whose terminal it gets, and following it to its end.
+//! Staying in the foreground with a process: its terminal, its signals, its end.
 //!
-//! The relay and the forwarding of signals are the library's; this file is the seam to it. What it relies on:
+//! The relay and the forwarding of signals are the library's; this file puts them in the order that loses nothing:
 //!
-//! - `Attached::new` is called *before* the process exists: from then on no signal is lost, it is kept until it can be forwarded.
-//! - `terminal` gives what the request needs so that the other end arrives here.
-//! - `follow` forwards signals and bytes until that pid ends, reaps whatever else it adopted, and leaves the caller's terminal as it was.
+//! ```text
+//! Foreground::begin      block signals: one that comes now is kept for the process
+//! … create or exec …     the terminal's master is sent to our socket
+//! Foreground::attach     take the terminal; the caller's is raw from here on
+//! … start …
+//! Attached::run          until the process ends
+//! ```
 
 use crate::compat::messages;
 use crate::failure::Failure;
-use runtime_core::console::{Attached, Stdio};
-use runtime_core::{ExitStatus, Terminal};
+use runtime_core::Terminal;
+use runtime_core::console::{Attached, Signals, receive_terminal};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 /// How the caller and the process stay connected.
@@ -18,6 +24,15 @@ pub(crate) enum Way {
     Detached(Terminal),
     /// Until the process ends.
     Attached(Stdio),
+}
+
+/// What an attached process has for its stdio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stdio {
+    /// The caller's own.
+    Inherited,
+    /// A terminal, shown on the caller's.
+    Terminal,
 }
 
 /// What the caller wants once the process runs.
@@ -42,22 +57,31 @@ impl Way {
 }
 
 /// A call that stays until the process it starts ends.
-pub(crate) struct Foreground(Attached);
+pub(crate) struct Foreground {
+    signals: Signals,
+    console: Option<UnixStream>,
+}
 
 impl Foreground {
-    /// From here on signals are kept for the process to come.
-    pub(crate) fn begin(stdio: Stdio) -> Result<Self, Failure> {
-        Ok(Self(Attached::new(stdio)?))
+    /// Blocks signals, and tells what the request for the process needs.
+    pub(crate) fn begin(stdio: Stdio) -> Result<(Self, Terminal), Failure> {
+        let signals = Signals::block()?;
+        match stdio {
+            Stdio::Inherited => Ok((Self { signals, console: None }, Terminal::Inherit)),
+            Stdio::Terminal => {
+                let (ours, theirs) = UnixStream::pair().map_err(|error| Failure::io("socketpair", "console".as_ref(), &error))?;
+                Ok((Self { signals, console: Some(ours) }, Terminal::Fd(theirs.into())))
+            }
+        }
     }
 
-    /// What the request for the process needs.
-    pub(crate) fn terminal(&mut self) -> Result<Terminal, Failure> {
-        Ok(self.0.terminal()?)
-    }
-
-    /// Stays with the process until it ends.
-    pub(crate) fn follow(self, pid: i32) -> Result<ExitStatus, Failure> {
-        Ok(self.0.follow(pid)?)
+    /// Takes the terminal, which the library has sent by now, and the process.
+    pub(crate) fn attach(self, process: OwnedFd) -> Result<Attached, Failure> {
+        let attached = Attached::new(process, self.signals);
+        match self.console {
+            Some(console) => Ok(attached.with_terminal(receive_terminal(console)?)?),
+            None => Ok(attached),
+        }
     }
 }
 

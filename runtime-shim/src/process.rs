@@ -5,8 +5,7 @@ use crate::compat::log::{Level, Log};
 use crate::compat::{messages, units};
 use crate::failure::Failure;
 use oci_spec::runtime::{Capabilities, Capability, LinuxCapabilities, Process, User};
-use runtime_core::Container;
-use serde_json::Value;
+use runtime_core::{Container, config};
 use std::path::Path;
 
 pub(crate) static PROCESS: Flag =
@@ -34,28 +33,18 @@ pub(crate) fn wanted(args: &Args, container: &Container, log: &Log) -> Result<Pr
 
 fn read(file: &Path, log: &Log) -> Result<Process, Failure> {
     let text = std::fs::read(file).map_err(|error| Failure::io("open", file, &error))?;
-    parse(&text, log).map_err(|error| Failure::new(format!("{}: {error}", file.display())))
+    let (process, warnings) = config::parse_process(&text).map_err(|error| Failure::from(error).during(&file.display().to_string()))?;
+    warnings.iter().for_each(|warning| log.record(Level::Warning, warning));
+    Ok(process)
 }
 
-fn parse(text: &[u8], log: &Log) -> serde_json::Result<Process> {
-    let mut document: Value = serde_json::from_slice(text)?;
-    if let Some(sets) = document.get_mut("capabilities").and_then(Value::as_object_mut) {
-        sets.values_mut().filter_map(Value::as_array_mut).for_each(|set| set.retain(|name| is_known(name.as_str().unwrap_or(""), log)));
-    }
-    serde_json::from_value(document)
-}
-
-/// A capability this kernel has not heard of cannot be granted; the spec asks for a warning, not an error.
-fn is_known(name: &str, log: &Log) -> bool {
-    let known = capability(name).is_some();
-    if !known {
+/// A capability nobody has heard of cannot be granted; the spec asks for a warning, not an error.
+fn capability(name: &str, log: &Log) -> Option<Capability> {
+    let known = name.strip_prefix("CAP_").unwrap_or(name).parse().ok();
+    if known.is_none() {
         log.record(Level::Warning, &format!("ignoring the unknown capability {name:?}"));
     }
     known
-}
-
-fn capability(name: &str) -> Option<Capability> {
-    name.strip_prefix("CAP_").unwrap_or(name).parse().ok()
 }
 
 /// The container's own process, with what the flags say instead.
@@ -76,7 +65,7 @@ fn changed(mut process: Process, args: &Args, log: &Log) -> Result<Process, Fail
     if let Some(on) = args.switch(&NO_NEW_PRIVS) {
         process.set_no_new_privileges(Some(on));
     }
-    let added: Capabilities = args.texts(&CAP).filter(|name| is_known(name, log)).filter_map(capability).collect();
+    let added: Capabilities = args.texts(&CAP).filter_map(|name| capability(name, log)).collect();
     if !added.is_empty() {
         process.set_capabilities(Some(widened(process.capabilities().clone().unwrap_or_else(none), &added)));
     }
@@ -124,7 +113,7 @@ mod tests {
         "capabilities":{"bounding":["CAP_KILL"],"effective":["CAP_KILL"]}}"#;
 
     fn base(text: &str) -> Process {
-        parse(text.as_bytes(), &Log::default()).unwrap_or_default()
+        config::parse_process(text.as_bytes()).map(|(process, _)| process).unwrap_or_default()
     }
 
     /// What `exec <line>` makes of a base process.
@@ -191,12 +180,5 @@ mod tests {
         let process = exec(&with, "-c CAP_SYS_TIME c1 ls").unwrap_or_default();
         let sets = process.capabilities().clone().unwrap_or_else(none);
         assert_eq!((names(sets.inheritable()), names(sets.ambient())), (vec!["KILL".to_owned()], vec!["SYS_TIME".to_owned()]));
-    }
-
-    /// containerd and podman write the whole capability list of a newer kernel into the process file.
-    #[test]
-    fn an_unknown_capability_of_a_file_is_left_out() {
-        let process = base(r#"{"user":{"uid":0,"gid":0},"cwd":"/","capabilities":{"bounding":["CAP_KILL","CAP_NEWER"]}}"#);
-        assert_eq!(names(process.capabilities().clone().unwrap_or_else(none).bounding()), ["KILL"]);
     }
 }

@@ -7,11 +7,8 @@ use crate::failure::Failure;
 use runtime_core::{Create, Keyring, Pivot, Terminal};
 use std::path::PathBuf;
 
-/// The request for a new container. Its id is checked by the library, but for the one case with its own words.
+/// The request for a new container.
 pub(crate) fn create(args: &Args) -> Result<Create, Failure> {
-    if args.id().is_empty() {
-        return Err(Failure::new(messages::EMPTY_ID));
-    }
     Ok(Create {
         bundle: bundle(args)?,
         terminal: args.path(&CONSOLE_SOCKET).map_or(Terminal::Inherit, Terminal::Socket),

@@ -7,8 +7,6 @@ use crate::failure::Failure;
 use nix::unistd::{Uid, geteuid};
 use runtime_core::{CgroupDriver, Rootless, Runtime};
 use std::ffi::OsString;
-use std::fs::{DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What every verb starts from.
@@ -67,13 +65,6 @@ impl Root {
             Self::Given(path) | Self::User(path) => path,
             Self::System => Path::new(Self::SYSTEM),
         }
-    }
-
-    /// Makes the user's directory, with the sticky bit that keeps sweepers of `$XDG_RUNTIME_DIR` away. Others the library makes.
-    pub(crate) fn prepare(&self) -> Result<(), Failure> {
-        let Self::User(path) = self else { return Ok(()) };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Failure::io("mkdir", path, &error))?;
-        std::fs::set_permissions(path, Permissions::from_mode(0o1700)).map_err(|error| Failure::io("chmod", path, &error))
     }
 }
 

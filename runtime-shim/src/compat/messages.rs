@@ -22,7 +22,7 @@ fn expected(kind: ErrorKind, errno: Option<i32>) -> Option<&'static [&'static st
     match kind {
         ErrorKind::NotFound => Some(&["container does not exist"]),
         ErrorKind::AlreadyExists => Some(&["container with given ID already exists"]),
-        ErrorKind::InvalidId => Some(&["invalid container ID format"]),
+        ErrorKind::InvalidId => Some(&["invalid container ID format", "container id cannot be empty"]),
         ErrorKind::NotRunning => Some(&["container not running"]),
         ErrorKind::Paused => Some(&["container paused"]),
         ErrorKind::NotPaused => Some(&["container not paused"]),
@@ -48,8 +48,6 @@ pub(crate) fn io(call: &str, path: &Path, error: &std::io::Error) -> String {
     let why = why.map_or_else(|| error.to_string(), |errno| format!("{} ({errno:?})", errno.desc().to_lowercase()));
     format!("{call} {}: {why}", path.display())
 }
-
-pub(crate) const EMPTY_ID: &str = "container id cannot be empty";
 
 pub(crate) fn unknown_flag(name: &str) -> String {
     format!("flag provided but not defined: -{name}")

@@ -32,7 +32,6 @@ fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
 
 fn create(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let request = request::create(args)?;
-    settings.root.prepare()?;
     settings.runtime().create(args.id(), &request)?;
     Ok(Code::SUCCESS)
 }

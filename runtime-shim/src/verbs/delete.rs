@@ -1,6 +1,5 @@
 //! `delete`: nothing of a container is left.
 
-use super::load;
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::compat::exit::Code;
 use crate::compat::messages;
@@ -22,11 +21,11 @@ pub(crate) static VERB: Verb = Verb {
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let id = args.id();
-    if args.on(&FORCE) && !id.is_empty() {
+    if args.on(&FORCE) {
         settings.runtime().delete_forced(id)?;
         return Ok(Code::SUCCESS);
     }
-    match load(settings, id)?.delete() {
+    match settings.runtime().load(id)?.delete() {
         Ok(()) => Ok(Code::SUCCESS),
         Err(error) => {
             let status = settings.runtime().load(id).and_then(|container| container.status());

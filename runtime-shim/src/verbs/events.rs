@@ -1,6 +1,5 @@
 //! `events`: what a container uses, once or again and again, one JSON object a line.
 
-use super::load;
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::compat::exit::Code;
 use crate::compat::{events, messages};
@@ -30,7 +29,7 @@ fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     if interval.is_zero() {
         return Err(Failure::new("the interval must be longer than 0"));
     }
-    let container = load(settings, args.id())?;
+    let container = settings.runtime().load(args.id())?;
     if container.status()? == Status::Stopped {
         return Err(Failure::new(messages::not_running(args.id())));
     }

@@ -1,6 +1,5 @@
 //! `exec`: another program in a container that runs.
 
-use super::load;
 use crate::args::common::{CONSOLE_SOCKET, DETACH, PID_FILE, PIDFD_SOCKET, PRESERVE_FDS};
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::attach::{Foreground, Then, Way};
@@ -50,16 +49,15 @@ fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
 }
 
 fn exec(settings: &Settings, args: &Args) -> Result<Code, Failure> {
-    let container = load(settings, args.id())?;
+    let container = settings.runtime().load(args.id())?;
     let process = process::wanted(args, &container, &settings.log)?;
     let then = if args.on(&DETACH) { Then::Return } else { Then::Wait };
     match Way::find(then, process.terminal().unwrap_or(false), args.path(&CONSOLE_SOCKET))? {
         Way::Detached(terminal) => begin(&container, &asked(args, process, terminal)?).map(|_| Code::SUCCESS),
         Way::Attached(stdio) => {
-            let mut foreground = Foreground::begin(stdio)?;
-            let terminal = foreground.terminal()?;
-            let pid = begin(&container, &asked(args, process, terminal)?)?.pid();
-            Ok(Code::of(foreground.follow(pid)?))
+            let (foreground, terminal) = Foreground::begin(stdio)?;
+            let running = begin(&container, &asked(args, process, terminal)?)?;
+            Ok(Code::of(foreground.attach(running.pidfd()?)?.run()?))
         }
     }
 }

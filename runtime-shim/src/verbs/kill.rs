@@ -1,6 +1,5 @@
 //! `kill`: a signal to the init, or to every process.
 
-use super::load;
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::compat::exit::Code;
 use crate::compat::{messages, signals};
@@ -23,7 +22,7 @@ pub(crate) static VERB: Verb = Verb {
 };
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
-    let container = load(settings, args.id())?;
+    let container = settings.runtime().load(args.id())?;
     let signal = args.rest().first().map_or(Ok(SIGTERM), |text| number(text))?;
     if !args.on(&ALL) {
         container.kill(signal)?;

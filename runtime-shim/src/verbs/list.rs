@@ -4,13 +4,12 @@ use super::Format;
 use crate::args::common::FORMAT;
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::compat::exit::Code;
-use crate::compat::messages;
-use crate::compat::state::Shown;
-use crate::compat::table;
+use crate::compat::{messages, state, table};
 use crate::failure::Failure;
 use crate::say;
 use crate::settings::{Root, Settings};
 use runtime_core::{Container, State};
+use std::os::unix::fs::MetadataExt;
 
 static QUIET: Flag = Flag::switch("quiet", "show the ids, nothing else").short("q");
 
@@ -32,10 +31,10 @@ fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
         return say(&containers.iter().map(|container| format!("{}\n", container.id())).collect::<String>());
     }
     // A container that goes away while it is looked at is not in the list.
-    let shown = shown(containers.iter().filter_map(|container| container.state().ok()));
+    let states = with_owners(settings, containers.iter().filter_map(|container| container.state().ok()).collect());
     say(&match format {
-        Format::Table => as_table(&shown),
-        Format::Json => as_json(&shown)?,
+        Format::Table => as_table(&states),
+        Format::Json => state::array(&states)?,
     })
 }
 
@@ -47,32 +46,29 @@ fn containers(settings: &Settings) -> Result<Vec<Container>, Failure> {
     }
 }
 
-fn shown(states: impl Iterator<Item = State>) -> Vec<Shown> {
-    let mut users = None;
-    let mut name = |uid| owner(uid, users.get_or_insert_with(|| std::fs::read_to_string("/etc/passwd").unwrap_or_default()));
-    states.map(|state| (name(state.owner), state)).map(|(owner, state)| Shown::of(state).owned_by(owner)).collect()
+/// A container is its state directory's owner's.
+fn with_owners(settings: &Settings, mut states: Vec<State>) -> Vec<State> {
+    let users = if states.is_empty() { String::new() } else { std::fs::read_to_string("/etc/passwd").unwrap_or_default() };
+    for state in &mut states {
+        let metadata = std::fs::metadata(settings.root.path().join(&state.id));
+        state.owner = metadata.map_or_else(|_| String::new(), |metadata| name(metadata.uid(), &users));
+    }
+    states
 }
 
 /// A user's name from the text of `/etc/passwd`; `#1000` for one without.
-fn owner(uid: u32, users: &str) -> String {
-    let named = users.lines().filter_map(|line| {
+fn name(uid: u32, users: &str) -> String {
+    let entry = |line: &str| {
         let mut fields = line.split(':');
-        Some((fields.next()?, fields.nth(1)?.parse::<u32>().ok()?))
-    });
-    named.into_iter().find(|(_, of)| *of == uid).map_or_else(|| format!("#{uid}"), |(name, _)| name.to_owned())
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    };
+    users.lines().find_map(entry).unwrap_or_else(|| format!("#{uid}"))
 }
 
-fn as_table(shown: &[Shown]) -> String {
-    let header = ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"].map(str::to_owned).to_vec();
-    let rows = std::iter::once(header).chain(shown.iter().map(Shown::row));
+fn as_table(states: &[State]) -> String {
+    let rows = std::iter::once(state::header()).chain(states.iter().map(state::row));
     table::align(rows, 12, 3).iter().map(|line| format!("{line}\n")).collect()
-}
-
-/// One line; no container is `null`, which is how Go writes a list that was never made.
-fn as_json(shown: &[Shown]) -> Result<String, Failure> {
-    let list = Some(shown).filter(|shown| !shown.is_empty());
-    let text = serde_json::to_string(&list).map_err(|error| Failure::new(error.to_string()))?;
-    Ok(format!("{text}\n"))
 }
 
 #[cfg(test)]
@@ -82,15 +78,14 @@ mod tests {
     #[test]
     fn an_owner_is_a_name_or_a_number() {
         let users = "root:x:0:0::/:/bin/sh\nbroken\nann:x:1000:1000::/:/bin/sh\n";
-        assert_eq!(owner(1000, users), "ann");
-        assert_eq!(owner(0, users), "root");
-        assert_eq!(owner(7, users), "#7");
+        assert_eq!(name(1000, users), "ann");
+        assert_eq!(name(0, users), "root");
+        assert_eq!(name(7, users), "#7");
     }
 
-    /// go-runc unmarshals it into a slice; scripts compare the empty table's header.
+    /// Scripts cut the columns where runc has them.
     #[test]
-    fn nothing_is_null_in_json_and_a_header_in_a_table() {
-        assert_eq!(as_json(&[]).unwrap_or_default(), "null\n");
+    fn an_empty_table_is_its_header() {
         assert_eq!(as_table(&[]), "ID          PID         STATUS      BUNDLE      CREATED     OWNER\n");
     }
 }

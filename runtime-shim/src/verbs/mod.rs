@@ -62,11 +62,3 @@ impl Format {
         }
     }
 }
-
-/// A container by its id, with the one complaint about ids that has its own words.
-fn load(settings: &crate::settings::Settings, id: &str) -> Result<runtime_core::Container, Failure> {
-    if id.is_empty() {
-        return Err(Failure::new(messages::EMPTY_ID));
-    }
-    Ok(settings.runtime().load(id)?)
-}

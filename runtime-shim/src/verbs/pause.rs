@@ -1,6 +1,5 @@
 //! `pause`: every process of a container stands still.
 
-use super::load;
 use crate::args::{Args, Arity, Order, Verb};
 use crate::compat::exit::Code;
 use crate::failure::Failure;
@@ -18,6 +17,6 @@ pub(crate) static VERB: Verb = Verb {
 };
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
-    load(settings, args.id())?.pause()?;
+    settings.runtime().load(args.id())?.pause()?;
     Ok(Code::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! `ps`: the processes of a container.
 
-use super::{Format, load};
+use super::Format;
 use crate::args::common::FORMAT;
 use crate::args::{Args, Arity, Order, Verb};
 use crate::compat::exit::Code;
@@ -22,7 +22,7 @@ pub(crate) static VERB: Verb = Verb {
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let format = Format::of(args.text(&FORMAT))?;
-    let pids = load(settings, args.id())?.pids()?;
+    let pids = settings.runtime().load(args.id())?.pids()?;
     say(&match format {
         Format::Json => format!("{}\n", serde_json::json!(pids)),
         Format::Table => only(&pids, &host_ps(args.rest())?)?,

@@ -1,6 +1,5 @@
 //! `resume`: the processes of a paused container go on.
 
-use super::load;
 use crate::args::{Args, Arity, Order, Verb};
 use crate::compat::exit::Code;
 use crate::failure::Failure;
@@ -18,6 +17,6 @@ pub(crate) static VERB: Verb = Verb {
 };
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
-    load(settings, args.id())?.resume()?;
+    settings.runtime().load(args.id())?.resume()?;
     Ok(Code::SUCCESS)
 }

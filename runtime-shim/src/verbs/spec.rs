@@ -7,8 +7,10 @@ use crate::failure::Failure;
 use crate::request;
 use crate::settings::Settings;
 use nix::unistd::{getegid, geteuid};
+use runtime_core::spec::{self, Cgroups};
 use std::fs::File;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 static ROOTLESS: Flag = Flag::switch("rootless", "for a user other than root: with a user namespace, without cgroups");
 
@@ -35,7 +37,12 @@ fn run(_: &Settings, args: &Args) -> Result<Code, Failure> {
 
 fn text(args: &Args) -> String {
     match args.on(&ROOTLESS) {
-        true => runtime_core::spec::rootless(geteuid().as_raw(), getegid().as_raw()),
-        false => runtime_core::spec::default(),
+        true => spec::rootless(cgroups(), geteuid().as_raw(), getegid().as_raw()),
+        false => spec::default(cgroups()),
     }
+}
+
+/// The host's: the file is in the root of v2 and nowhere in v1's.
+fn cgroups() -> Cgroups {
+    if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { Cgroups::V2 } else { Cgroups::V1 }
 }

@@ -1,6 +1,5 @@
 //! `start`: the program of a created container runs.
 
-use super::load;
 use crate::args::{Args, Arity, Order, Verb};
 use crate::compat::exit::Code;
 use crate::compat::messages;
@@ -19,7 +18,7 @@ pub(crate) static VERB: Verb = Verb {
 };
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
-    let mut container = load(settings, args.id())?;
+    let mut container = settings.runtime().load(args.id())?;
     match container.start() {
         Ok(()) => Ok(Code::SUCCESS),
         Err(error) => Err(Failure::refused(error, container.status(), messages::cannot_start)),

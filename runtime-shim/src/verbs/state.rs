@@ -1,9 +1,8 @@
 //! `state`: one container as JSON.
 
-use super::load;
 use crate::args::{Args, Arity, Order, Verb};
 use crate::compat::exit::Code;
-use crate::compat::state::Shown;
+use crate::compat::state;
 use crate::failure::Failure;
 use crate::say;
 use crate::settings::Settings;
@@ -20,7 +19,6 @@ pub(crate) static VERB: Verb = Verb {
 };
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
-    let shown = Shown::of(load(settings, args.id())?.state()?);
-    // Without a newline at the end, as its readers have always had it.
-    say(&serde_json::to_string_pretty(&shown).map_err(|error| Failure::new(error.to_string()))?)
+    let container = settings.runtime().load(args.id())?;
+    say(&state::document(&container.state()?)?)
 }

@@ -1,6 +1,5 @@
 //! `update`: other limits for a container that exists.
 
-use super::load;
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::compat::exit::Code;
 use crate::compat::{messages, units};
@@ -97,7 +96,7 @@ pub(crate) static VERB: Verb = Verb {
 };
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
-    let container = load(settings, args.id())?;
+    let container = settings.runtime().load(args.id())?;
     container.update(&wanted(args)?)?;
     Ok(Code::SUCCESS)
 }
