@@ -1,0 +1,116 @@
+//! A flag, said once.
+
+use super::Value;
+use crate::compat::units;
+
+/// One flag: its names, what it takes, what it says about itself.
+pub(crate) struct Flag {
+    /// The name after `--` (or after `-`: the two are the same).
+    pub(crate) long: &'static str,
+    /// A one-letter name, if it has one.
+    pub(crate) short: Option<&'static str>,
+    /// What it takes.
+    pub(crate) takes: Takes,
+    /// One line, for `--help`.
+    pub(crate) about: &'static str,
+    /// What a manual page adds; may be empty.
+    pub(crate) more: &'static str,
+    /// Is it listed?
+    pub(crate) shown: Shown,
+}
+
+/// What a flag takes. The text is the value's name in the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// Nothing, or `=true` and `=false`.
+    Switch,
+    /// One text; the last one wins.
+    Text(&'static str),
+    /// A text each time it is typed; all count.
+    Texts(&'static str),
+    /// A whole number.
+    Number(&'static str),
+    /// A time span such as `1m30s`.
+    Duration(&'static str),
+}
+
+/// Is a flag listed in the help?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Listed,
+    /// Taken, so that callers written for another runtime work; not offered.
+    Hidden,
+}
+
+impl Flag {
+    const fn new(long: &'static str, takes: Takes, about: &'static str) -> Self {
+        Self { long, short: None, takes, about, more: "", shown: Shown::Listed }
+    }
+
+    pub(crate) const fn switch(long: &'static str, about: &'static str) -> Self {
+        Self::new(long, Takes::Switch, about)
+    }
+
+    pub(crate) const fn text(long: &'static str, value: &'static str, about: &'static str) -> Self {
+        Self::new(long, Takes::Text(value), about)
+    }
+
+    pub(crate) const fn texts(long: &'static str, value: &'static str, about: &'static str) -> Self {
+        Self::new(long, Takes::Texts(value), about)
+    }
+
+    pub(crate) const fn number(long: &'static str, value: &'static str, about: &'static str) -> Self {
+        Self::new(long, Takes::Number(value), about)
+    }
+
+    pub(crate) const fn duration(long: &'static str, value: &'static str, about: &'static str) -> Self {
+        Self::new(long, Takes::Duration(value), about)
+    }
+
+    /// The same flag with a one-letter name.
+    pub(crate) const fn short(mut self, short: &'static str) -> Self {
+        self.short = Some(short);
+        self
+    }
+
+    /// The same flag with a paragraph for the manual.
+    pub(crate) const fn more(mut self, more: &'static str) -> Self {
+        self.more = more;
+        self
+    }
+
+    /// The same flag, not listed.
+    pub(crate) const fn hidden(mut self) -> Self {
+        self.shown = Shown::Hidden;
+        self
+    }
+
+    /// Does this name, without its dashes, mean this flag?
+    pub(crate) fn answers_to(&self, name: &str) -> bool {
+        self.long == name || self.short == Some(name)
+    }
+
+    /// A typed text as this flag's value; none if it is not of its kind.
+    pub(crate) fn value(&self, text: &str) -> Option<Value> {
+        match self.takes {
+            Takes::Switch => units::boolean(text).map(Value::Switch),
+            Takes::Text(_) | Takes::Texts(_) => Some(Value::Text(text.to_owned())),
+            Takes::Number(_) => units::integer(text).map(Value::Number),
+            Takes::Duration(_) => units::duration(text).map(Value::Duration),
+        }
+    }
+
+    /// The name of its value in the help; none for a switch.
+    pub(crate) fn value_name(&self) -> Option<&'static str> {
+        match self.takes {
+            Takes::Switch => None,
+            Takes::Text(name) | Takes::Texts(name) | Takes::Number(name) | Takes::Duration(name) => Some(name),
+        }
+    }
+}
+
+impl std::fmt::Debug for Flag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "--{}", self.long)
+    }
+}

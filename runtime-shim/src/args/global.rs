@@ -1,0 +1,27 @@
+//! The flags that stand before the verb.
+
+use super::Flag;
+
+pub(crate) static ROOT: Flag = Flag::text("root", "DIR", "where the state of containers is kept").more(
+    "The default is /run/runtime-shim, and $XDG_RUNTIME_DIR/runtime-shim for users other than root. It must not be /. \
+     Containers made under one root are not seen under another.",
+);
+pub(crate) static LOG: Flag = Flag::text("log", "FILE", "append errors to FILE as well as writing them to stderr").more(
+    "The file is opened when there is something to write: a call that succeeds leaves it alone. It gets exactly one record for a failure.",
+);
+pub(crate) static LOG_FORMAT: Flag = Flag::text("log-format", "FORMAT", "how log records are written: text or json")
+    .more("A json record has the keys level, msg and time (RFC 3339), one record a line.");
+pub(crate) static LOG_LEVEL: Flag = Flag::text("log-level", "LEVEL", "what is logged: error, warning or debug")
+    .more("The default is error, because engines read the log as one record and stderr as part of the answer.");
+pub(crate) static DEBUG: Flag = Flag::switch("debug", "the same as --log-level debug");
+pub(crate) static SYSTEMD_CGROUP: Flag =
+    Flag::switch("systemd-cgroup", "make cgroups through systemd; cgroupsPath is then slice:prefix:name")
+        .more("Only create and run look at it: later verbs use what the container was made with.");
+pub(crate) static CGROUP_MANAGER: Flag = Flag::text("cgroup-manager", "WHICH", "how cgroups are made: cgroupfs, systemd or disabled");
+pub(crate) static ROOTLESS: Flag = Flag::text("rootless", "WHEN", "go on where cgroups may not be written: true, false or auto");
+pub(super) static HELP: Flag = Flag::switch("help", "show help").short("h");
+pub(super) static VERSION: Flag = Flag::switch("version", "show the version").short("v");
+
+/// Every flag that may stand before the verb, in the order of the help.
+pub(crate) static GLOBALS: &[&Flag] =
+    &[&ROOT, &LOG, &LOG_FORMAT, &LOG_LEVEL, &DEBUG, &SYSTEMD_CGROUP, &CGROUP_MANAGER, &ROOTLESS, &HELP, &VERSION];

@@ -1,0 +1,79 @@
+//! `exec`: another program in a container that runs.
+
+use crate::args::common::{CONSOLE_SOCKET, DETACH, PID_FILE, PIDFD_SOCKET, PRESERVE_FDS};
+use crate::args::{Args, Arity, Flag, Order, Verb};
+use crate::attach::{Foreground, Then, Way};
+use crate::compat::exit::Code;
+use crate::compat::messages;
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::{process, request};
+use runtime_core::{Container, Exec, IgnorePaused, Process, Terminal};
+
+static CGROUP: Flag = Flag::text("cgroup", "[CTRL,..:]PATH", "put the process into an existing cgroup below the container's")
+    .more("It cannot leave the container's cgroup.");
+static IGNORE_PAUSED: Flag = Flag::switch("ignore-paused", "do it in a paused container too; the program waits until it is resumed");
+
+pub(crate) static VERB: Verb = Verb {
+    name: "exec",
+    summary: "run another program in a container",
+    arguments: "<container-id> <command> [arguments...] | --process FILE <container-id>",
+    about: "Flags stand before the id: what follows the command is the command's. Without --detach it stays until the program\n\
+            ends and exits with its exit code (128 and the number for a signal); 255 means that the program did not run.",
+    flags: &[
+        &CONSOLE_SOCKET,
+        &PIDFD_SOCKET,
+        &process::CWD,
+        &process::ENV,
+        &process::TTY,
+        &process::USER,
+        &process::ADDITIONAL_GIDS,
+        &process::PROCESS,
+        &DETACH,
+        &PID_FILE,
+        &process::PROCESS_LABEL,
+        &process::APPARMOR,
+        &process::NO_NEW_PRIVS,
+        &process::CAP,
+        &PRESERVE_FDS,
+        &CGROUP,
+        &IGNORE_PAUSED,
+    ],
+    arity: Arity::AtLeast(1),
+    order: Order::First,
+    run,
+};
+
+fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
+    exec(settings, args).map_err(|failure| failure.during("exec failed").with_code(Code::EXEC))
+}
+
+fn exec(settings: &Settings, args: &Args) -> Result<Code, Failure> {
+    let container = settings.runtime().load(args.id())?;
+    let process = process::wanted(args, &container, &settings.log)?;
+    let then = if args.on(&DETACH) { Then::Return } else { Then::Wait };
+    match Way::find(then, process.terminal().unwrap_or(false), args.path(&CONSOLE_SOCKET))? {
+        Way::Detached(terminal) => begin(&container, &asked(args, process, terminal)?).map(|_| Code::SUCCESS),
+        Way::Attached(stdio) => {
+            let (foreground, terminal) = Foreground::begin(stdio)?;
+            let running = begin(&container, &asked(args, process, terminal)?)?;
+            Ok(Code::of(foreground.attach(running.pidfd()?)?.run()?))
+        }
+    }
+}
+
+fn asked(args: &Args, process: oci_spec::runtime::Process, terminal: Terminal) -> Result<Exec, Failure> {
+    Ok(Exec {
+        process,
+        terminal,
+        preserve_fds: request::preserved(args)?.saturating_add(request::listening()),
+        pid_file: args.path(&PID_FILE),
+        pidfd_socket: args.path(&PIDFD_SOCKET),
+        cgroup: args.text(&CGROUP).map(str::to_owned),
+        paused: if args.on(&IGNORE_PAUSED) { IgnorePaused::Yes } else { IgnorePaused::No },
+    })
+}
+
+fn begin(container: &Container, asked: &Exec) -> Result<Process, Failure> {
+    container.exec(asked).map_err(|error| Failure::refused(error, container.status(), messages::cannot_exec))
+}

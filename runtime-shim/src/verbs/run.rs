@@ -1,0 +1,106 @@
+//! `run`: create and start in one, and by default stay until the program ends.
+
+use super::create;
+use crate::args::common::{
+    BUNDLE, CONSOLE_SOCKET, DETACH, DRY_RUN, NO_NEW_KEYRING, NO_PIVOT, NO_SUBREAPER, PID_FILE, PIDFD_SOCKET, PRESERVE_FDS,
+};
+use crate::args::{Args, Arity, Flag, Order, Verb};
+use crate::attach::{Foreground, Stdio, Then, Way};
+use crate::compat::exit::Code;
+use crate::failure::Failure;
+use crate::request;
+use crate::settings::Settings;
+use nix::sys::prctl::set_child_subreaper;
+use runtime_core::{Container, Create, ExitStatus, Runtime, config};
+
+static KEEP: Flag = Flag::switch("keep", "do not delete the container when its program ends");
+
+pub(crate) static VERB: Verb = Verb {
+    name: "run",
+    summary: "make a container and run its program",
+    arguments: "<container-id>",
+    about: "Without --detach it stays until the program ends, passes signals on to it, exits with its exit code (128 and\n\
+            the number for a signal) and deletes the container.",
+    flags: &[
+        &BUNDLE,
+        &CONSOLE_SOCKET,
+        &PIDFD_SOCKET,
+        &DETACH,
+        &KEEP,
+        &PID_FILE,
+        &NO_SUBREAPER,
+        &NO_PIVOT,
+        &NO_NEW_KEYRING,
+        &PRESERVE_FDS,
+        &DRY_RUN,
+    ],
+    arity: Arity::Exactly(1),
+    order: Order::Anywhere,
+    run,
+};
+
+fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
+    if args.on(&DRY_RUN) {
+        return create::plan(settings, args);
+    }
+    launch(settings, args).map_err(|failure| failure.during("run failed"))
+}
+
+fn launch(settings: &Settings, args: &Args) -> Result<Code, Failure> {
+    let request = request::create(args)?;
+    let wants_terminal = config::read(&request.bundle)?.process.is_some_and(|process| process.terminal);
+    let then = if args.on(&DETACH) { Then::Return } else { Then::Wait };
+    let runtime = settings.runtime();
+    match Way::find(then, wants_terminal, args.path(&CONSOLE_SOCKET))? {
+        Way::Detached(terminal) => leave(&runtime, args.id(), Create { terminal, ..request }),
+        Way::Attached(stdio) => stay(&runtime, args, stdio, request),
+    }
+}
+
+/// What cannot be started is not left behind.
+fn leave(runtime: &Runtime, id: &str, request: Create) -> Result<Code, Failure> {
+    let mut container = runtime.create(id, &request)?;
+    container.start().map(|()| Code::SUCCESS).map_err(|error| {
+        // The error that counts is the start's.
+        let _ = runtime.delete_forced(id);
+        error.into()
+    })
+}
+
+fn stay(runtime: &Runtime, args: &Args, stdio: Stdio, request: Create) -> Result<Code, Failure> {
+    let orphans = if args.on(&NO_SUBREAPER) { Orphans::Leave } else { Orphans::adopt()? };
+    let (foreground, terminal) = Foreground::begin(stdio)?;
+    let container = runtime.create(args.id(), &Create { terminal, ..request })?;
+    let ended = follow(container, foreground, orphans);
+    if ended.is_err() || !args.on(&KEEP) {
+        let deleted = runtime.delete_forced(args.id());
+        return Ok(Code::of(ended.and_then(|status| Ok(deleted.map(|()| status)?))?));
+    }
+    Ok(Code::of(ended?))
+}
+
+/// From a created container to its end.
+fn follow(mut container: Container, foreground: Foreground, orphans: Orphans) -> Result<ExitStatus, Failure> {
+    let mut attached = foreground.attach(container.pidfd()?)?;
+    if let (Orphans::Adopted, Some(pid)) = (orphans, container.init_pid()) {
+        attached = attached.with_orphans_reaped(pid);
+    }
+    container.start()?;
+    Ok(attached.run()?)
+}
+
+/// The processes that the program leaves behind when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Orphans {
+    /// They become ours, so that they do not hold the container's files while it is deleted.
+    Adopted,
+    /// They go to the host's init, or to whoever else adopts.
+    Leave,
+}
+
+impl Orphans {
+    fn adopt() -> Result<Self, Failure> {
+        let adopted = set_child_subreaper(true).map(|()| Self::Adopted);
+        adopted.map_err(|errno| Failure::io("prctl", "PR_SET_CHILD_SUBREAPER".as_ref(), &errno.into()))
+    }
+}

@@ -1,0 +1,208 @@
+//! `update`: other limits for a container that exists.
+
+use crate::args::{Args, Arity, Flag, Order, Verb};
+use crate::compat::exit::Code;
+use crate::compat::{messages, units};
+use crate::failure::Failure;
+use crate::settings::Settings;
+use oci_spec::runtime::LinuxResources;
+use serde_json::{Map, Value, json};
+use std::io::Read;
+use std::path::Path;
+
+static RESOURCES: Flag =
+    Flag::text("resources", "FILE", "take the limits from a JSON FILE, or from stdin for -; other flags are ignored").short("r");
+static BLKIO_WEIGHT: Flag = Flag::text("blkio-weight", "N", "share of block I/O, 10 to 1000");
+static CPU_PERIOD: Flag = Flag::text("cpu-period", "USECS", "length of a CPU period");
+static CPU_QUOTA: Flag = Flag::text("cpu-quota", "USECS", "CPU time per period; -1 for no limit");
+static CPU_BURST: Flag = Flag::text("cpu-burst", "USECS", "CPU time that may be saved up from earlier periods");
+static CPU_SHARE: Flag = Flag::text("cpu-share", "N", "share of CPU time against other containers");
+static CPU_RT_PERIOD: Flag = Flag::text("cpu-rt-period", "USECS", "length of a period of real-time CPU time");
+static CPU_RT_RUNTIME: Flag = Flag::text("cpu-rt-runtime", "USECS", "real-time CPU time per period");
+static CPUSET_CPUS: Flag = Flag::text("cpuset-cpus", "LIST", "CPUs it may use, such as 0-2,7");
+static CPUSET_MEMS: Flag = Flag::text("cpuset-mems", "LIST", "memory nodes it may use");
+static CPU_IDLE: Flag = Flag::text("cpu-idle", "0|1", "1 runs it only when nothing else wants the CPU");
+static MEMORY: Flag = Flag::text("memory", "SIZE", "memory limit, such as 512m; -1 for none");
+static MEMORY_RESERVATION: Flag = Flag::text("memory-reservation", "SIZE", "memory that is reclaimed last");
+static MEMORY_SWAP: Flag = Flag::text("memory-swap", "SIZE", "limit of memory and swap together; -1 for none");
+static PIDS_LIMIT: Flag = Flag::text("pids-limit", "N", "number of processes; -1 for no limit");
+static L3_CACHE_SCHEMA: Flag = Flag::text("l3-cache-schema", "SCHEMA", "L3 cache, in the words of resctrl");
+static MEM_BW_SCHEMA: Flag = Flag::text("mem-bw-schema", "SCHEMA", "memory bandwidth, in the words of resctrl");
+/// Kernels since 5.4 have no such limits; callers still pass them.
+static KERNEL_MEMORY: Flag = Flag::text("kernel-memory", "SIZE", "accepted, without effect").hidden();
+static KERNEL_MEMORY_TCP: Flag = Flag::text("kernel-memory-tcp", "SIZE", "accepted, without effect").hidden();
+
+/// How a limit is typed.
+#[derive(Debug, Clone, Copy)]
+enum Unit {
+    /// A number, negative ones too.
+    Signed,
+    /// A number from 0 on.
+    Unsigned,
+    /// A size in bytes.
+    Bytes,
+    /// Anything.
+    Text,
+}
+
+/// Each limit: its flag, how it is typed, and its place in `linux.resources`.
+static LIMITS: &[(&Flag, Unit, [&str; 2])] = &[
+    (&BLKIO_WEIGHT, Unit::Unsigned, ["blockIO", "weight"]),
+    (&CPU_PERIOD, Unit::Unsigned, ["cpu", "period"]),
+    (&CPU_QUOTA, Unit::Signed, ["cpu", "quota"]),
+    (&CPU_BURST, Unit::Unsigned, ["cpu", "burst"]),
+    (&CPU_SHARE, Unit::Unsigned, ["cpu", "shares"]),
+    (&CPU_RT_PERIOD, Unit::Unsigned, ["cpu", "realtimePeriod"]),
+    (&CPU_RT_RUNTIME, Unit::Signed, ["cpu", "realtimeRuntime"]),
+    (&CPUSET_CPUS, Unit::Text, ["cpu", "cpus"]),
+    (&CPUSET_MEMS, Unit::Text, ["cpu", "mems"]),
+    (&CPU_IDLE, Unit::Signed, ["cpu", "idle"]),
+    (&MEMORY, Unit::Bytes, ["memory", "limit"]),
+    (&MEMORY_RESERVATION, Unit::Bytes, ["memory", "reservation"]),
+    (&MEMORY_SWAP, Unit::Bytes, ["memory", "swap"]),
+    (&PIDS_LIMIT, Unit::Signed, ["pids", "limit"]),
+];
+
+pub(crate) static VERB: Verb = Verb {
+    name: "update",
+    summary: "change the limits of a container",
+    arguments: "<container-id>",
+    about: "FILE holds an object like linux.resources of config.json; what it does not name stays as it is.\n\
+            Rules about devices are never changed.",
+    flags: &[
+        &RESOURCES,
+        &BLKIO_WEIGHT,
+        &CPU_PERIOD,
+        &CPU_QUOTA,
+        &CPU_BURST,
+        &CPU_SHARE,
+        &CPU_RT_PERIOD,
+        &CPU_RT_RUNTIME,
+        &CPUSET_CPUS,
+        &CPUSET_MEMS,
+        &CPU_IDLE,
+        &MEMORY,
+        &MEMORY_RESERVATION,
+        &MEMORY_SWAP,
+        &PIDS_LIMIT,
+        &L3_CACHE_SCHEMA,
+        &MEM_BW_SCHEMA,
+        &KERNEL_MEMORY,
+        &KERNEL_MEMORY_TCP,
+    ],
+    arity: Arity::Exactly(1),
+    order: Order::Anywhere,
+    run,
+};
+
+fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
+    let container = settings.runtime().load(args.id())?;
+    container.update(&wanted(args)?)?;
+    Ok(Code::SUCCESS)
+}
+
+fn wanted(args: &Args) -> Result<LinuxResources, Failure> {
+    let mut resources: LinuxResources = match args.text(&RESOURCES) {
+        Some(file) => serde_json::from_slice(&read(file)?),
+        None => serde_json::from_value(typed(args)?),
+    }
+    .map_err(|error| Failure::new(format!("resources: {error}")))?;
+    // A limit changed must not take away a device that something else has granted since.
+    resources.set_devices(None);
+    Ok(resources)
+}
+
+fn read(file: &str) -> Result<Vec<u8>, Failure> {
+    let mut text = Vec::new();
+    let read = match file {
+        "-" => std::io::stdin().lock().read_to_end(&mut text).map(|_| text),
+        _ => std::fs::read(file),
+    };
+    read.map_err(|error| Failure::io("read", Path::new(file), &error))
+}
+
+/// The limits typed as flags, in the shape of `linux.resources`.
+fn typed(args: &Args) -> Result<Value, Failure> {
+    if let Some(flag) = [&L3_CACHE_SCHEMA, &MEM_BW_SCHEMA].into_iter().find(|flag| args.text(flag).is_some()) {
+        return Err(Failure::new(messages::not_available(&format!("update --{}", flag.long))));
+    }
+    let mut resources = Map::new();
+    for (flag, unit, [section, key]) in LIMITS {
+        if let Some(text) = args.text(flag).filter(|text| !text.is_empty()) {
+            let section = resources.entry(*section).or_insert_with(|| json!({}));
+            section[key] = unit.value(text).ok_or_else(|| Failure::new(messages::not_a(flag.long, text, unit.name())))?;
+        }
+    }
+    Ok(Value::Object(resources))
+}
+
+impl Unit {
+    fn value(self, text: &str) -> Option<Value> {
+        match self {
+            Self::Signed => units::integer(text).map(Value::from),
+            Self::Unsigned => text.parse::<u64>().ok().map(Value::from),
+            Self::Bytes => units::bytes(text).map(Value::from),
+            Self::Text => Some(text.into()),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Signed => "a number",
+            Self::Unsigned => "a number from 0 on",
+            Self::Bytes => "a size",
+            Self::Text => "a text",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{self, Asked};
+
+    fn check(line: &str, expected: &str) {
+        let words: Vec<String> = ["update"].into_iter().chain(line.split_whitespace()).map(str::to_owned).collect();
+        let globals = args::globals(&words).unwrap_or_default();
+        let Ok(Asked::Work(_, args)) = args::command("runtime-shim", &globals) else { return assert_eq!(line, "a command line") };
+        let said = typed(&args).map_or_else(|failure| failure.text().to_owned(), |value| value.to_string());
+        assert_eq!(said, expected, "{line}");
+        assert!(!said.starts_with('{') || wanted(&args).is_ok(), "{line}");
+    }
+
+    #[test]
+    fn limits_land_where_the_spec_has_them() {
+        check("c1", "{}");
+        check("--cpu-quota -1 --cpu-period 50000 c1", r#"{"cpu":{"period":50000,"quota":-1}}"#);
+        check("--cpu-share 2 --cpuset-cpus 0-1 --cpu-idle 1 c1", r#"{"cpu":{"cpus":"0-1","idle":1,"shares":2}}"#);
+        check("--blkio-weight 100 --pids-limit -1 c1", r#"{"blockIO":{"weight":100},"pids":{"limit":-1}}"#);
+    }
+
+    #[test]
+    fn memory_has_units() {
+        check(
+            "--memory 1g --memory-swap -1 --memory-reservation 512m c1",
+            r#"{"memory":{"limit":1073741824,"reservation":536870912,"swap":-1}}"#,
+        );
+        check("--memory lots c1", r#"invalid value for memory: "lots" is not a size"#);
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_named_with_its_flag() {
+        check("--cpu-quota much c1", r#"invalid value for cpu-quota: "much" is not a number"#);
+        check("--cpu-period -5 c1", r#"invalid value for cpu-period: "-5" is not a number from 0 on"#);
+    }
+
+    #[test]
+    fn kernel_memory_is_taken_and_forgotten() {
+        check("--kernel-memory 5m --kernel-memory-tcp 1m c1", "{}");
+    }
+
+    /// NVIDIA's container toolkit grants devices behind the runtime's back; containerd passes whole resources on stdin.
+    #[test]
+    fn devices_in_a_file_are_left_alone() {
+        let mut resources: LinuxResources = serde_json::from_str(r#"{"devices":[{"allow":false,"access":"rwm"}]}"#).unwrap_or_default();
+        resources.set_devices(None);
+        assert!(resources.devices().is_none());
+    }
+}

@@ -1,0 +1,317 @@
+//! What engines do with a runtime, call by call. Each test is named after its engine and makes that engine's calls, on real containers.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod world;
+
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::process::Stdio;
+use world::{Said, World, finish, until};
+
+/// The arguments containerd's shim puts before every verb.
+fn containerd(world: &World, words: &[&str]) -> Said {
+    let log = world.path("log.json");
+    world.shim(&[&["--log", log.as_str(), "--log-format", "json"], words].concat())
+}
+
+/// The pid file as go-runc reads it: `strconv.Atoi` of the whole.
+#[track_caller]
+fn pid(path: &str) -> i32 {
+    fs::read_to_string(path).unwrap().parse().unwrap()
+}
+
+/// go-runc's `getLastRuntimeError`: every record must be JSON; the last with level error counts.
+fn last_error(world: &World) -> String {
+    let text = fs::read_to_string(world.path("log.json")).unwrap();
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = records.iter().rfind(|record| record["level"] == "error").unwrap();
+    last["msg"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn containerd_creates_starts_kills_and_deletes() {
+    let Some(world) = World::with_containers() else { return };
+    let (bundle, file) = (world.bundle("sleep 100"), world.path("init.pid"));
+    containerd(&world, &["create", "--bundle", &bundle, "--pid-file", &file, "c1"]).ok();
+    let state = world.state("c1");
+    assert_eq!((state["status"].as_str(), state["pid"].as_i64()), (Some("created"), Some(pid(&file).into())));
+    assert_eq!((state["bundle"].as_str(), state["annotations"]["world"].as_str()), (Some(bundle.as_str()), Some("yes")));
+    containerd(&world, &["start", "c1"]).ok();
+    assert_eq!(world.state("c1")["status"], "running");
+    containerd(&world, &["kill", "c1", "9"]).ok();
+    world.wait_for("c1", "stopped");
+    assert_eq!(world.state("c1")["pid"], 0);
+    containerd(&world, &["kill", "c1", "9"]).fails(1, "container not running");
+    containerd(&world, &["kill", "--all", "c1", "9"]).ok();
+    containerd(&world, &["delete", "c1"]).ok();
+    containerd(&world, &["delete", "c1"]).fails(1, "does not exist");
+    assert!(last_error(&world).contains("does not exist"));
+    containerd(&world, &["delete", "--force", "c1"]).ok();
+}
+
+/// The shim gives a process file and a pid file, and must find the process among its own children's orphans.
+#[test]
+fn containerd_executes_a_process_from_a_file() {
+    let Some(world) = World::with_containers() else { return };
+    let (bundle, file, process) = (world.bundle("sleep 100"), world.path("exec.pid"), world.path("process.json"));
+    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+    let wanted = json!({"user": {"uid": 0, "gid": 0}, "args": ["/bin/sleep", "50"], "cwd": "/", "env": ["PATH=/bin"],
+        "capabilities": {"bounding": ["CAP_KILL", "CAP_OF_TOMORROW"]}});
+    fs::write(&process, wanted.to_string()).unwrap();
+    containerd(&world, &["exec", "--process", &process, "--detach", "--pid-file", &file, "c1"]).ok();
+    let pids: Vec<i32> = serde_json::from_str(&world.shim(&["ps", "--format", "json", "c1"]).ok()).unwrap();
+    assert!(pids.contains(&pid(&file)) && pids.len() == 2, "{pids:?}");
+    let table = world.shim(&["ps", "--format", "table", "c1", "-eo pid,args"]).ok();
+    assert!(table.lines().any(|line| line.contains("sleep 50")) && table.lines().count() == 3, "{table}");
+}
+
+/// go-runc: one message, one file descriptor, a name that is not empty; the runtime goes away and the terminal stays.
+#[test]
+fn containerd_receives_the_terminal() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle_with(json!(["/bin/sh", "-c", "tty; sleep 100"]), |config| config["process"]["terminal"] = true.into());
+    let socket = world.path("console.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    world.shim(&["create", "--bundle", &bundle, "c0"]).fails(1, "");
+    containerd(&world, &["create", "--bundle", &bundle, "--console-socket", &socket, "c1"]).ok();
+    let mut terminal = fs::File::from(receive(&listener));
+    containerd(&world, &["start", "c1"]).ok();
+    let mut text = [0; 64];
+    let n = terminal.read(&mut text).unwrap();
+    assert_eq!(String::from_utf8_lossy(&text[..n]).trim(), "/dev/pts/0");
+}
+
+/// One message with one descriptor, or it fails.
+fn receive(listener: &UnixListener) -> OwnedFd {
+    runtime_core::console::receive_terminal(listener.accept().unwrap().0).unwrap()
+}
+
+/// The exit codes of `docker run` are made from these words.
+#[test]
+fn moby_finds_why_a_program_cannot_run() {
+    let Some(world) = World::with_containers() else { return };
+    let cases = [
+        ("nosuch", "executable file not found in $PATH"),
+        ("/nosuch", "no such file or directory"),
+        ("/plain", "permission denied"),
+        ("/usr", "permission denied|is a directory"),
+        ("/plain/x", "not a directory"),
+    ];
+    for (program, words) in cases {
+        let bundle = world.bundle_with(json!([program]), |_| ());
+        fs::write(world.dir.join("bundle/rootfs/plain"), "").unwrap();
+        let said = world.shim(&["run", "--bundle", &bundle, "c1"]);
+        assert!(said.code != 0 && words.split('|').any(|words| said.err.to_lowercase().contains(words)), "{program}: {said:?}");
+        assert_eq!(world.shim(&["list", "-q"]).ok(), "", "{program} left something");
+    }
+}
+
+/// docker reads `commit:` and the version; its recursive read-only mounts need `rro`. containerd's user namespaces need both facts.
+#[test]
+fn moby_and_containerd_find_what_they_need_among_the_features() {
+    let said: Value = serde_json::from_str(&World::new().shim(&["features"]).ok()).unwrap();
+    let has = |list: &Value, word: &str| list.as_array().is_some_and(|list| list.contains(&word.into()));
+    assert!(has(&said["mountOptions"], "rro"), "{said}");
+    assert!(has(&said["linux"]["namespaces"], "user"), "{said}");
+    assert_eq!(said["linux"]["mountExtensions"]["idmap"]["enabled"], true);
+}
+
+/// podman stops and removes with an environment of one variable, and no root.
+#[test]
+fn podman_kills_and_deletes_without_a_path() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("sleep 100");
+    let id = world.dir.file_name().unwrap().to_str().unwrap();
+    let call = |words: &[&str]| finish(world.bare(words).env("XDG_RUNTIME_DIR", "/run"));
+    call(&["create", "--bundle", &bundle, id]).ok();
+    call(&["start", id]).ok();
+    call(&["kill", id, "9"]).ok();
+    until("stopped", || call(&["state", id]).out.contains("\"stopped\""));
+    call(&["delete", "--force", id]).ok();
+    call(&["state", id]).fails(1, "container does not exist");
+}
+
+/// conmon: no pid file means that exec failed, and the engine gets stderr; podman reads the log as one object.
+#[test]
+fn conmon_sees_a_failed_exec_by_the_missing_pid_file() {
+    let Some(world) = World::with_containers() else { return };
+    let (bundle, file, process) = (world.bundle("sleep 100"), world.path("exec.pid"), world.path("process.json"));
+    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+    fs::write(&process, json!({"user": {"uid": 0, "gid": 0}, "args": ["nosuch"], "cwd": "/", "env": ["PATH=/bin"]}).to_string()).unwrap();
+    let said = containerd(&world, &["exec", "--pid-file", &file, "--process", &process, "--detach", "c1"]);
+    said.fails(255, "executable file not found in $PATH");
+    assert!(!fs::exists(&file).unwrap());
+    let whole: Value = serde_json::from_str(&fs::read_to_string(world.path("log.json")).unwrap()).unwrap();
+    assert_eq!(whole["level"], "error");
+}
+
+/// cri-o stays attached with pipes of its own and wants the program's code and bytes.
+#[test]
+fn cri_o_executes_attached() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("sleep 100");
+    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+    let said = world.shim(&["exec", "c1", "sh", "-c", "echo out; echo err >&2; exit 7"]);
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (7, "out\n", "err\n"));
+    assert_eq!(world.shim(&["exec", "c1", "sh", "-c", "kill -9 $$"]).code, 137);
+    assert_eq!(
+        world.shim(&["exec", "--cwd", "/usr", "-e", "A=b", "-u", "5:6", "c1", "sh", "-c", "echo $A $(pwd) $(id -u) $(id -g)"]).ok(),
+        "b /usr 5 6\n"
+    );
+    let mut cat = world.call(&["exec", "c1", "cat"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    cat.stdin.take().unwrap().write_all(b"through").unwrap();
+    assert_eq!(cat.wait_with_output().unwrap().stdout, b"through");
+}
+
+/// cri-o compares these words with their case when it kills, and takes any failure of `state` for a stopped container.
+#[test]
+fn cri_o_finds_that_a_container_is_gone() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("true");
+    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+    world.wait_for("c1", "stopped");
+    world.shim(&["kill", "c1", "15"]).fails(1, "container not running");
+    world.shim(&["exec", "c1", "true"]).fails(255, "cannot exec in a stopped container");
+    world.shim(&["start", "c1"]).fails(1, "cannot start a container that has stopped");
+    world.shim(&["pause", "c1"]).fails(1, "container not running");
+}
+
+/// BuildKit runs attached, sometimes keeps, and kills by number.
+#[test]
+fn buildkit_runs_attached_and_gets_the_code() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("echo out; exit 3");
+    let said = world.shim(&["run", "--bundle", &bundle, "c1"]);
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (3, "out\n", ""));
+    world.shim(&["state", "c1"]).fails(1, "container does not exist");
+    assert_eq!(world.shim(&["run", "--bundle", &bundle, "--keep", "c1"]).code, 3);
+    assert_eq!(world.state("c1")["status"], "stopped");
+    world.shim(&["run", "--bundle", &bundle, "c1"]).fails(1, "container with given ID already exists");
+    world.shim(&["delete", "c1"]).ok();
+}
+
+#[test]
+fn an_attached_run_passes_signals_on() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("trap 'exit 9' TERM; while :; do sleep 0.1; done");
+    let mut run = world.call(&["run", "--bundle", &bundle, "c1"]).spawn().unwrap();
+    until("running", || world.shim(&["state", "c1"]).out.contains("\"running\""));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let to = nix::unistd::Pid::from_raw(i32::try_from(run.id()).unwrap());
+    nix::sys::signal::kill(to, nix::sys::signal::SIGTERM).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(9));
+}
+
+/// buildah kills without a signal, and fails on a status it does not know.
+#[test]
+fn buildah_kills_without_a_signal_and_knows_every_status() {
+    let Some(world) = World::with_containers() else { return };
+    let (bundle, file) = (world.bundle("trap 'exit 0' TERM; while :; do sleep 0.1; done"), world.path("pid"));
+    world.shim(&["create", "--bundle", &bundle, "--pid-file", &file, "c1"]).ok();
+    world.shim(&["start", "c1"]).ok();
+    world.shim(&["start", "c1"]).fails(1, "cannot start an already running container");
+    world.shim(&["delete", "c1"]).fails(1, "cannot delete container c1 that is not stopped: running");
+    until("the trap is set", || world.shim(&["ps", "-f", "json", "c1"]).out.contains(','));
+    world.shim(&["kill", "c1"]).ok();
+    until("stopped", || {
+        let status = world.state("c1")["status"].clone();
+        assert!(["running", "stopped"].contains(&status.as_str().unwrap()));
+        status == "stopped"
+    });
+    world.shim(&["delete", "c1"]).ok();
+}
+
+#[test]
+fn a_container_is_paused_and_resumed() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("sleep 100");
+    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+    world.shim(&["resume", "c1"]).fails(1, "container not paused");
+    world.shim(&["pause", "c1"]).ok();
+    assert_eq!(world.state("c1")["status"], "paused");
+    world.shim(&["exec", "c1", "true"]).fails(255, "cannot exec in a paused container (use --ignore-paused to override)");
+    world.shim(&["resume", "c1"]).ok();
+    world.shim(&["exec", "c1", "true"]).ok();
+}
+
+/// containerd and cri-o pass limits on stdin; the library's users read `events --stats`.
+#[test]
+fn containerd_updates_from_stdin_and_reads_stats() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("sleep 100");
+    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+    fs::write(world.path("limits"), r#"{"pids":{"limit":33}}"#).unwrap();
+    finish(world.call(&["update", "--resources=-", "c1"]).stdin(fs::File::open(world.path("limits")).unwrap())).ok();
+    let line = world.shim(&["events", "--stats", "c1"]).ok();
+    let event: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((event["type"].as_str(), event["id"].as_str(), line.lines().count()), (Some("stats"), Some("c1"), 1));
+    assert_eq!(event["data"]["pids"]["limit"], 33);
+    world.shim(&["update", "--pids-limit", "44", "--memory", "1g", "c1"]).ok();
+    let event: Value = serde_json::from_str(&world.shim(&["events", "--stats", "c1"]).ok()).unwrap();
+    assert_eq!((event["data"]["pids"]["limit"].as_u64(), event["data"]["memory"]["usage"]["limit"].as_u64()), (Some(44), Some(1 << 30)));
+}
+
+#[test]
+fn events_end_with_the_container() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("sleep 1");
+    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+    let said = world.shim(&["events", "--interval=200ms", "c1"]).ok();
+    assert!(said.lines().count() >= 2 && said.lines().all(|line| line.starts_with(r#"{"type":"stats","id":"c1""#)), "{said}");
+}
+
+#[test]
+fn containers_are_listed_with_their_owner() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("sleep 100");
+    world.shim(&["create", "--bundle", &bundle, "c2"]).ok();
+    world.shim(&["create", "--bundle", &bundle, "c1"]).ok();
+    assert_eq!(world.shim(&["list", "-q"]).ok(), "c1\nc2\n");
+    let list: Value = serde_json::from_str(&world.shim(&["list", "--format=json"]).ok()).unwrap();
+    assert_eq!(
+        (list[0]["id"].as_str(), list[0]["owner"].as_str(), list[1]["status"].as_str()),
+        (Some("c1"), Some("root"), Some("created"))
+    );
+    assert!(world.shim(&["list"]).ok().lines().nth(1).unwrap().ends_with("   root"));
+}
+
+#[test]
+fn a_dry_run_prints_steps_and_touches_nothing() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("true");
+    let plan = world.shim(&["create", "--dry-run", "--bundle", &bundle, "c1"]).ok();
+    assert!(plan.contains("/proc"), "{plan}");
+    assert_eq!(world.shim(&["run", "--dry-run", "--bundle", &bundle, "c1"]).ok(), plan);
+    assert!(!world.root().exists());
+}
+
+/// runc's tests: a socket that hands over a pidfd instead of a number.
+#[test]
+fn containerd_receives_a_pidfd() {
+    let Some(world) = World::with_containers() else { return };
+    let (bundle, socket) = (world.bundle("sleep 100"), world.path("pidfd.sock"));
+    let listener = UnixListener::bind(&socket).unwrap();
+    containerd(&world, &["create", "--bundle", &bundle, "--pidfd-socket", &socket, "c1"]).ok();
+    let pidfd = receive(&listener);
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).unwrap();
+    let pid = info.lines().find_map(|line| line.strip_prefix("Pid:")).unwrap().trim().to_owned();
+    assert_eq!(pid, world.state("c1")["pid"].to_string());
+}
+
+#[test]
+fn descriptors_are_passed_as_asked_and_no_others() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("echo /proc/self/fd/[3-9]*");
+    let passing = |words: &str| {
+        let line =
+            format!("exec {} --root {} run --bundle {bundle} {words} c1 3</dev/null 4</dev/null", world::SHIM, world.root().display());
+        let out = std::process::Command::new("/bin/sh").args(["-c", &line]).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    assert!(passing("--preserve-fds 2").contains("/proc/self/fd/3 /proc/self/fd/4"));
+    assert!(!passing("--preserve-fds 1").contains("/proc/self/fd/4"));
+}
