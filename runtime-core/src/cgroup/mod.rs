@@ -35,7 +35,7 @@ mod tests;
 
 pub(crate) use create::Created;
 pub(crate) use layout::Layout;
-pub(crate) use oom::{OomEvent, OomWatch};
+pub use oom::{OomEvent, OomWatch};
 pub(crate) use place::{Placement, Refusal, Wanted};
 pub(crate) use resources::Scope;
 pub use stats::*;

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// What a watch saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OomEvent {
+pub enum OomEvent {
     /// The kernel killed for want of memory.
     Oom,
     /// The container's last process is gone.
@@ -31,7 +31,7 @@ pub(crate) enum OomEvent {
 
 /// A container's memory cgroup, watched.
 #[derive(Debug)]
-pub(crate) struct OomWatch(Source);
+pub struct OomWatch(Source);
 
 #[derive(Debug)]
 enum Source {
@@ -74,7 +74,7 @@ fn counters(dir: &Path) -> Result<Source> {
 
 impl OomWatch {
     /// Waits for the next event, for ever where no time is given.
-    pub(crate) fn next(&mut self, patience: Option<Duration>) -> Result<OomEvent> {
+    pub fn next(&mut self, patience: Option<Duration>) -> Result<OomEvent> {
         let deadline = patience.map(|patience| Instant::now() + patience);
         loop {
             if let Some(event) = self.0.look()? {

@@ -1,13 +1,10 @@
 //! Looking: what this host can do. Read-only; every fact can be set otherwise, so that a plan for any host compiles on every host.
 
-use nix::unistd::geteuid;
 use std::path::{Path, PathBuf};
 
 /// The facts a plan depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Host {
-    /// The effective user id of the caller.
-    pub(crate) euid: u32,
     /// The capabilities the caller has: its permitted set.
     pub(crate) capabilities: u64,
     /// `mount_setattr(2)`: Linux 5.12.
@@ -58,7 +55,6 @@ impl Host {
     pub(crate) fn look() -> Self {
         let (major, minor) = kernel();
         Self {
-            euid: geteuid().as_raw(),
             capabilities: permitted(),
             mount_setattr: (major, minor) >= (5, 12),
             exec_enters_time: (major, minor) >= (6, 1),
