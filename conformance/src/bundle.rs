@@ -45,7 +45,7 @@ const FILES: &[(&str, u32, &str)] = &[
     ("etc/passwd", 0o644, PASSWD),
     ("etc/group", 0o644, GROUP),
     ("data/file", 0o644, "in the image\n"),
-    ("data/secret", 0o600, "secret\n"),
+    ("data/secret", 0o600, "nobody may read this\n"),
     ("bin/plain", 0o644, "not a program\n"),
     ("bin/text", 0o755, "echo no interpreter\n"),
     ("bin/garbage", 0o755, "\u{7f}ELF is not enough\n"),

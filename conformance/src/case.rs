@@ -19,6 +19,8 @@ pub(crate) enum Edit {
     Push(&'static str, Value),
     /// The value at this JSON pointer becomes a string of this length; made only when it is played.
     Long(&'static str, usize),
+    /// The array at this JSON pointer gets so many copies of one entry.
+    Copies(&'static str, usize, Value),
     /// What this JSON pointer names goes away.
     Remove(&'static str),
     /// The file's text is this, whatever the value was.

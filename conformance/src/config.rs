@@ -44,6 +44,7 @@ pub(crate) fn text(edits: &[Edit], places: &Places) -> Option<String> {
             Edit::Set(pointer, value) => set(&mut config, pointer, value.clone()),
             Edit::Push(pointer, value) => push(&mut config, pointer, value.clone()),
             Edit::Long(pointer, length) => set(&mut config, pointer, "x".repeat(*length).into()),
+            Edit::Copies(pointer, count, value) => (0..*count).for_each(|_| push(&mut config, pointer, value.clone())),
             Edit::Remove(pointer) => remove(&mut config, pointer),
             Edit::Text(raw) => text = Some((*raw).to_owned()),
             Edit::Cut(length) => cut = *length,

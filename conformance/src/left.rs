@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const CGROUPS: &str = "/sys/fs/cgroup";
+/// The parent of cgroups that cases put somewhere; runtimes may leave parents in place.
+pub(crate) const SHELF: &str = "conformance-shelf";
 /// How deep below the hierarchy's top a container's cgroup is looked for.
 const DEPTH: usize = 6;
 /// A killed process may need a moment.
@@ -60,4 +62,17 @@ pub(crate) fn below(dir: &Path) -> Vec<String> {
 fn state(root: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(root).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| !path.file_name().is_some_and(|name| name == ".cache")).collect()
+}
+
+/// Takes away the parents that runtimes made.
+pub(crate) fn clear_shelf() {
+    for cgroup in cgroups(SHELF) {
+        clear(&cgroup);
+    }
+}
+
+fn clear(dir: &Path) {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).for_each(|entry| clear(&entry.path()));
+    let _ = fs::remove_dir(dir);
 }

@@ -28,7 +28,7 @@ read -r line < $p/stat; set -- $line
 [ "$5" = "$1" ] && echo "leads its group"; [ "$6" = "$1" ] && echo "leads its session"
 echo "terminal $7 priority ${18} nice ${19} rt ${40} policy ${41}"
 cat $p/personality; stat -c 'owner %u:%g' $p/stat; ionice -p $$; uname -m
-[ $$ -le 10 ] && echo /proc/[0-9]*
+[ $$ = 1 ] && echo /proc/[0-9]*
 s lsm; cat $p/attr/current
 s net; ip -o addr
 s masked

@@ -121,6 +121,7 @@ fn hierarchies(cgroups: Cgroups) -> io::Result<()> {
 }
 
 fn finish(suite: &Suite) -> io::Result<()> {
+    left::clear_shelf();
     match suite.keep {
         Keep::Nothing => fs::remove_dir_all(&suite.dir),
         Keep::Bundles => writeln!(io::stderr(), "bundles and outputs: {}", suite.dir.display()),

@@ -100,7 +100,9 @@ impl<'a> Player<'a> {
     fn new(stage: &'a Stage, deadline: Instant) -> Self {
         let dir = stage.dir.display().to_string();
         let mut places = Places::new();
-        for (name, value) in [("id", stage.id.clone()), ("bundle", format!("{dir}/bundle")), ("dir", dir.clone())] {
+        for (name, value) in
+            [("id", stage.id.clone()), ("bundle", format!("{dir}/bundle")), ("dir", dir.clone()), ("shelf", left::SHELF.to_owned())]
+        {
             places.name(name, &value);
         }
         let mut names = Names::default();

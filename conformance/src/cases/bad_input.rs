@@ -88,9 +88,12 @@ fn types() -> Vec<Case> {
 
 fn sizes() -> Vec<Case> {
     let case = |name: &str| Case::new(format!("bad-input/{name}"), SPEC).shell("true");
-    let many: Value = (0..10_000).map(|n| json!({"destination": format!("/mnt/{n}"), "type": "fantasy", "source": "none"})).collect();
     vec![
-        refused(case("ten-thousand-mounts").set("/mounts", many)),
+        refused(case("ten-thousand-mounts").edit(Edit::Copies(
+            "/mounts",
+            10_000,
+            json!({"destination": "/mnt", "type": "fantasy", "source": "none"}),
+        ))),
         case("a-config-of-64-mebibytes").edit(Edit::Long("/annotations/long", 64 << 20)).ends(End::Any),
         case("a-long-destination")
             .push("/mounts", json!({"destination": format!("/{}", "d".repeat(300)), "type": "tmpfs", "source": "x"}))

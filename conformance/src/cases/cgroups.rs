@@ -78,16 +78,16 @@ fn paths() -> Vec<Case> {
             .steps(vec![create().any(), host(own).any(), start().any(), delete_force()])
     };
     vec![
-        case("absolute", "/{id}-top/inner"),
-        case("relative", "{id}-top/inner"),
+        case("absolute", "/{shelf}/{id}"),
+        case("relative", "{shelf}/{id}"),
         case("empty", ""),
-        case("with-dots", "/../{id}-top/../{id}-top/x"),
+        case("with-dots", "/../{shelf}/../{shelf}/{id}"),
         case("like-systemd", "system.slice:x:{id}").steps(vec![create().any(), delete_force()]),
-        case("deep", "/{id}-a/{id}-b/{id}-c/{id}-d"),
+        case("deep", "/{shelf}/b/c/{id}"),
         // Somebody else's cgroup with somebody in it: refused or shared, but never emptied.
-        case("busy", "/{id}-top").steps(vec![
+        case("busy", "/{shelf}/{id}").steps(vec![
             create(),
-            crate::case::second(vec![crate::case::Edit::Set("/linux/cgroupsPath", json!("/{id}-top"))]),
+            crate::case::second(vec![crate::case::Edit::Set("/linux/cgroupsPath", json!("/{shelf}/{id}"))]),
             call(&["create", "--bundle", "{dir}/second", "{id}-b"]).any(),
             state(),
             delete_force(),

@@ -16,7 +16,7 @@ fn running(name: &str, steps: Vec<Step>) -> Case {
 fn options() -> Vec<Case> {
     vec![
         running("look", vec![exec(&[], "{look}")]).sees("exec.status", "Uid: 0 0 0 0"),
-        running("env", vec![exec(&["--env", "A=one", "-e", "B=two three"], "env")]).sees("exec.stdout", "A=one"),
+        running("env", vec![exec(&["--env", "A=one", "--env", "B=two three"], "env")]).sees("exec.stdout", "A=one"),
         running("env-without-value", vec![exec(&["-e", "A"], "env").any()]),
         running("env-overrides", vec![exec(&["-e", "TERM=mine", "-e", "HOME=/there"], "env")]),
         running("cwd", vec![exec(&["--cwd", "/data/inner"], "pwd")]).sees("exec.stdout", "/data/inner"),

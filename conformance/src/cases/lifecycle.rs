@@ -217,7 +217,7 @@ fn options() -> Vec<Case> {
     vec![
         option("pid-file").steps(vec![
             create(),
-            host("od -c pid | tail -n 1 | sed 's/^0*[1-9]$/length/'; kill -0 $(cat pid) && echo a process"),
+            host("od -c pid | tail -n 1 | sed 's/^0*[1-9]*$/length/'; kill -0 $(cat pid) && echo a process"),
             delete_force(),
         ]),
         option("pid-file-is-replaced").steps(vec![host("echo old > pid"), create(), host("grep old pid || echo new"), delete_force()]),
@@ -236,7 +236,9 @@ fn options() -> Vec<Case> {
             .remove("/linux/maskedPaths")
             .shell("grep -c _ses /proc/keys")
             .steps(vec![call(&["run", "--no-new-keyring", "{id}"]).any()]),
-        option("preserve-fds-missing").shell("ls -l /proc/self/fd").steps(vec![call(&["run", "--preserve-fds", "2", "{id}"]).any()]),
+        option("preserve-fds-missing")
+            .shell("echo == fds; ls -l /proc/$$/fd")
+            .steps(vec![call(&["run", "--preserve-fds", "2", "{id}"]).any()]),
         option("listen-fds-of-another")
             .shell("env")
             .steps(vec![call(&["run", "{id}"]).env("LISTEN_FDS", "1").env("LISTEN_PID", "1").any()]),
