@@ -4,7 +4,7 @@
 //! raw calls, since the caller's program may have had threads at the fork.
 #![allow(unsafe_code)]
 
-use super::inside::{Inside, Lookup, Program, ProgramKind};
+use super::inside::{Inside, Program, ProgramKind};
 use crate::config::Hook;
 use crate::error::{Error, Result};
 use nix::errno::Errno;
@@ -66,9 +66,8 @@ pub(super) fn explain(error: io::Error, path: &Path) -> Error {
 struct Way {
     namespaces: Vec<OwnedFd>,
     pid_namespace: Option<OwnedFd>,
-    root: Option<OwnedFd>,
     ids: Option<(u32, u32)>,
-    program: Option<(OwnedFd, ProgramKind, Words, Words)>,
+    program: (OwnedFd, ProgramKind, Words, Words),
 }
 
 /// A NULL-terminated array of C strings.
@@ -91,27 +90,18 @@ impl Words {
 
 impl Way {
     fn prepare(inside: &Inside, hook: &Hook) -> Result<Self> {
-        let program = match inside.lookup {
-            Lookup::Container => None,
-            Lookup::Host => {
-                Program::find(hook).map(|found| Some((found.file, found.kind, Words::new(found.argv), Words::new(found.envp))))?
-            }
-        };
+        let found = Program::find(hook)?;
         Ok(Self {
             namespaces: inside.namespaces.iter().map(copy).collect::<Result<_>>()?,
             pid_namespace: inside.pid_namespace.as_ref().map(copy).transpose()?,
-            root: inside.root.as_ref().map(copy).transpose()?,
             ids: inside.ids,
-            program,
+            program: (found.file, found.kind, Words::new(found.argv), Words::new(found.envp)),
         })
     }
 
-    /// In the child. Returns only if the standard library shall do the exec, or if something failed.
+    /// In the child. Returns only if something failed.
     fn go(&self) -> io::Result<()> {
         self.namespaces.iter().try_for_each(|namespace| join(namespace.as_raw_fd()))?;
-        if let Some(root) = &self.root {
-            change_root(root.as_raw_fd())?;
-        }
         if let Some((uid, gid)) = self.ids {
             become_user(uid, gid)?;
         }
@@ -119,10 +109,8 @@ impl Way {
             join(namespace.as_raw_fd())?;
             continue_in_child()?;
         }
-        match &self.program {
-            None => Ok(()),
-            Some((file, kind, argv, envp)) => Err(exec(file.as_raw_fd(), *kind, argv, envp)),
-        }
+        let (file, kind, argv, envp) = &self.program;
+        Err(exec(file.as_raw_fd(), *kind, argv, envp))
     }
 }
 
