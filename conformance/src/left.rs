@@ -61,7 +61,7 @@ pub(crate) fn below(dir: &Path) -> Vec<String> {
 // A cache that serves every container is not this container's.
 fn state(root: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(root).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| !path.file_name().is_some_and(|name| name == ".cache")).collect()
+    entries.map(|entry| entry.path()).filter(|path| path.file_name().is_none_or(|name| name != ".cache")).collect()
 }
 
 /// Takes away the parents that runtimes made.

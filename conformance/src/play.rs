@@ -206,7 +206,7 @@ impl<'a> Player<'a> {
         let pid = fs::read_to_string(self.stage.dir.join("pid")).unwrap_or_default();
         let Ok(pid) = pid.parse() else { return (-1, format!("no pid in the pid file: {pid:?}")) };
         let remaining = self.deadline.saturating_duration_since(Instant::now());
-        self.reaper.await_end(pid, remaining).map_or((-1, "still there, or never was".to_owned()), |code| (code, String::new()))
+        self.reaper.await_end(pid, remaining).map_or_else(|| (-1, "still there, or never was".to_owned()), |code| (code, String::new()))
     }
 
     fn until(&mut self, status: &str) -> (i32, String) {
@@ -266,8 +266,9 @@ impl<'a> Player<'a> {
         let after = bundle::listing(&self.stage.dir.join("bundle/rootfs"));
         after.iter().filter(|line| !image.contains(line)).for_each(|line| self.record.note("image", format!("+ {line}")));
         image.iter().filter(|line| !after.contains(line)).for_each(|line| self.record.note("image", format!("- {line}")));
-        let sections = std::mem::take(&mut self.record.sections);
-        self.record.sections = sections.into_iter().map(|(name, lines)| (name.clone(), self.names.section(&name, &lines))).collect();
+        for (name, lines) in &mut self.record.sections {
+            *lines = self.names.section(name, lines);
+        }
         if let Some(holder) = self.holder.take() {
             holder.end(&mut self.reaper);
         }
