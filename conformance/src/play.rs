@@ -20,7 +20,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long a case may take with one runtime.
+/// How long the steps of a case may take with one runtime.
 const LIMIT: Duration = Duration::from_secs(20);
 /// How long the removal of what is left may take.
 const REMOVAL: Duration = Duration::from_secs(5);
@@ -46,8 +46,9 @@ pub(crate) fn play(case: &Case, stage: &Stage) -> io::Result<Record> {
     let begin = Instant::now();
     isolate(case, stage)?;
     bundle::make(&stage.dir, &stage.busybox, &case.fixtures)?;
-    let mut player = Player::new(stage, begin + LIMIT);
+    let mut player = Player::new(stage);
     player.furnish(case)?;
+    player.deadline = Instant::now() + LIMIT;
     let image = bundle::listing(&stage.dir.join("bundle/rootfs"));
     case.steps.iter().for_each(|step| player.step(step));
     player.gather(&image);
@@ -97,7 +98,7 @@ struct Player<'a> {
 }
 
 impl<'a> Player<'a> {
-    fn new(stage: &'a Stage, deadline: Instant) -> Self {
+    fn new(stage: &'a Stage) -> Self {
         let dir = stage.dir.display().to_string();
         let mut places = Places::new();
         for (name, value) in
@@ -107,12 +108,16 @@ impl<'a> Player<'a> {
         }
         let mut names = Names::default();
         names.text(&dir, "DIR");
+        // mountinfo tells roots from the top of their file system, which may be below where it is mounted.
+        if let Some(name) = stage.dir.file_name() {
+            names.text(&format!("/{}/", name.display()), "DIR/");
+        }
         names.text(&stage.id, "ID");
         for (_, link) in hold::links("self") {
             names.namespace(link, "host");
         }
         let (reaper, record, outputs, labels) = (Reaper::default(), Record::default(), Vec::new(), BTreeMap::new());
-        Self { stage, deadline, places, names, reaper, record, outputs, console: None, holder: None, labels }
+        Self { stage, deadline: Instant::now(), places, names, reaper, record, outputs, console: None, holder: None, labels }
     }
 
     fn furnish(&mut self, case: &Case) -> io::Result<()> {
