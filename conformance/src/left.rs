@@ -36,13 +36,18 @@ pub(crate) fn cgroups(id: &str) -> Vec<PathBuf> {
 fn search(dir: &Path, id: &str, depth: usize, found: &mut Vec<PathBuf>) {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        if entry.file_name().to_string_lossy().contains(id) && entry.path().join("cgroup.procs").exists() {
+        if entry.file_name().to_string_lossy().contains(id) && is_cgroup(&entry.path()) {
             found.push(entry.path());
         }
         if depth > 0 {
             search(&entry.path(), id, depth - 1, found);
         }
     }
+}
+
+// A plain directory where a hierarchy is hidden is none, even if a runtime has written a file of a cgroup into it.
+fn is_cgroup(dir: &Path) -> bool {
+    ["tasks", "cgroup.events"].iter().any(|file| dir.join(file).exists())
 }
 
 // The bundle's own fixtures are mounts below `source`.
