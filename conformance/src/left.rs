@@ -1,5 +1,6 @@
 //! What a runtime leaves behind: cgroups, mounts, processes, state.
 
+use crate::devices;
 use crate::play::Stage;
 use crate::reap::{self, Children, Reaper};
 use std::fs;
@@ -22,6 +23,7 @@ pub(crate) fn look(stage: &Stage, reaper: &mut Reaper) -> Vec<String> {
     }
     left.extend(cgroups(&stage.id).iter().map(|path| format!("cgroup {}", path.display())));
     left.extend(mounts(&stage.dir).iter().map(|path| format!("mount {path}")));
+    left.extend(devices::changed());
     left.extend(state(&stage.dir.join("root")).iter().map(|path| format!("state {}", path.display())));
     left
 }

@@ -14,6 +14,7 @@ mod cases;
 mod cgroupfs;
 mod config;
 mod console;
+mod devices;
 mod glob;
 mod hold;
 mod judge;

@@ -9,7 +9,7 @@ use crate::console::Console;
 use crate::normal::{self, Names};
 use crate::reap::Reaper;
 use crate::record::{Outcome, Record};
-use crate::{bundle, cgroupfs, hold, left};
+use crate::{bundle, cgroupfs, devices, hold, left};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeMap;
@@ -62,6 +62,7 @@ fn isolate(case: &Case, stage: &Stage) -> io::Result<()> {
     nix::sys::prctl::set_child_subreaper(true)?;
     unshare(CloneFlags::CLONE_NEWNS)?;
     propagate(MsFlags::MS_PRIVATE)?;
+    devices::make(&stage.dir.join("dev"))?;
     if !case.fixtures.contains(&Fixture::PrivateHost) {
         propagate(MsFlags::MS_SHARED)?;
     }
