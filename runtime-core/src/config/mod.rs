@@ -1,18 +1,63 @@
 //! Reading: a bundle's `config.json` becomes a [`Config`] whose fields can be used without asking whether they are valid.
 //!
 //! Invariant: nothing here touches the host. A [`Config`] depends on the bytes of `config.json` and on the bundle's path, on nothing else.
+//!
+//! ```
+//! # fn main() -> Result<(), runtime_core::Error> {
+//! let json = br#"{"ociVersion": "1.3.0", "root": {"path": "rootfs"}}"#;
+//! let config = runtime_core::config::from_slice(json, "/bundle".as_ref())?;
+//! assert_eq!(config.rootfs.to_str(), Some("/bundle/rootfs"));
+//!
+//! let wrong = runtime_core::config::from_slice(br#"{"root": {"path": ""}}"#, "/bundle".as_ref());
+//! assert_eq!(wrong.unwrap_err().to_string(), "config.json: root.path: must not be empty");
+//! # Ok(())
+//! # }
+//! ```
 
+use crate::error::{Error, Result};
 use nix::libc;
 use oci_spec::runtime::{LinuxIntelRdt, LinuxResources, LinuxSeccomp};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::PathBuf;
 
+pub(crate) mod capabilities;
+#[cfg(test)]
+mod case;
 mod check;
-mod mount_options;
+mod devices;
+pub(crate) mod hooks;
+pub(crate) mod mount_options;
+mod mounts;
+#[cfg(test)]
+mod mutation;
+pub(crate) mod namespaces;
+mod net_devices;
+mod nul;
+mod numbers;
+mod paths;
+pub(crate) mod policy;
+mod process;
 mod read;
+mod resctrl;
 mod rules;
+mod scheduling;
+pub(crate) mod sysctl;
+mod tolerant;
 
-pub use read::read;
+pub use process::process;
+pub(crate) use read::load;
+pub use read::{from_slice, parse_process, read};
+
+/// A property, and why it is not accepted.
+fn refuse<T>(property: impl Display, why: impl Display) -> Result<T> {
+    Err(Error::config(one_line(&property.to_string()), one_line(&why.to_string())))
+}
+
+/// What was read can have line ends and worse in it; an error is one line.
+fn one_line(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
 
 /// A `config.json` that has been read and checked.
 #[derive(Debug, Clone)]
@@ -314,7 +359,7 @@ pub struct MountOptions {
 }
 
 /// The ids a mount is seen with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MountIdMap {
     /// `ridmap`: for the mounts below it too.
     pub recursive: bool,
@@ -377,7 +422,7 @@ pub struct Hooks {
 }
 
 /// One hook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Hook {
     /// The program, absolute.
     pub path: PathBuf,

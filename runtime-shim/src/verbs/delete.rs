@@ -2,6 +2,7 @@
 
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::compat::exit::Code;
+use crate::compat::log::Level;
 use crate::compat::messages;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -22,14 +23,22 @@ pub(crate) static VERB: Verb = Verb {
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let id = args.id();
     if args.on(&FORCE) {
-        settings.runtime().delete_forced(id)?;
-        return Ok(Code::SUCCESS);
+        let failed = settings.runtime().delete_forced(id)?;
+        return Ok(warn(settings, &failed));
     }
     match settings.runtime().load(id)?.delete() {
-        Ok(()) => Ok(Code::SUCCESS),
+        Ok(failed) => Ok(warn(settings, &failed)),
         Err(error) => {
             let status = settings.runtime().load(id).and_then(|container| container.status());
             Err(Failure::refused(error, status, |status| messages::cannot_delete(id, status)))
         }
     }
+}
+
+/// A `poststop` hook that failed changes nothing: the container is gone.
+pub(crate) fn warn(settings: &Settings, failed: &[runtime_core::Error]) -> Code {
+    for error in failed {
+        settings.log.record(Level::Warning, &error.to_string());
+    }
+    Code::SUCCESS
 }

@@ -66,6 +66,7 @@ fn asked(args: &Args, process: oci_spec::runtime::Process, terminal: Terminal) -
     Ok(Exec {
         process,
         terminal,
+        stdio: Default::default(),
         preserve_fds: request::preserved(args)?.saturating_add(request::listening()),
         pid_file: args.path(&PID_FILE),
         pidfd_socket: args.path(&PIDFD_SOCKET),

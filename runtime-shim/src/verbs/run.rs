@@ -1,6 +1,6 @@
 //! `run`: create and start in one, and by default stay until the program ends.
 
-use super::create;
+use super::{create, delete};
 use crate::args::common::{
     BUNDLE, CONSOLE_SOCKET, DETACH, DRY_RUN, NO_NEW_KEYRING, NO_PIVOT, NO_SUBREAPER, PID_FILE, PIDFD_SOCKET, PRESERVE_FDS,
 };
@@ -53,7 +53,7 @@ fn launch(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let runtime = settings.runtime();
     match Way::find(then, wants_terminal, args.path(&CONSOLE_SOCKET))? {
         Way::Detached(terminal) => leave(&runtime, args.id(), Create { terminal, ..request }),
-        Way::Attached(stdio) => stay(&runtime, args, stdio, request),
+        Way::Attached(stdio) => stay(settings, args, stdio, request),
     }
 }
 
@@ -67,14 +67,17 @@ fn leave(runtime: &Runtime, id: &str, request: Create) -> Result<Code, Failure> 
     })
 }
 
-fn stay(runtime: &Runtime, args: &Args, stdio: Stdio, request: Create) -> Result<Code, Failure> {
+fn stay(settings: &Settings, args: &Args, stdio: Stdio, request: Create) -> Result<Code, Failure> {
     let orphans = if args.on(&NO_SUBREAPER) { Orphans::Leave } else { Orphans::adopt()? };
     let (foreground, terminal) = Foreground::begin(stdio)?;
+    let runtime = settings.runtime();
     let container = runtime.create(args.id(), &Create { terminal, ..request })?;
     let ended = follow(container, foreground, orphans);
     if ended.is_err() || !args.on(&KEEP) {
         let deleted = runtime.delete_forced(args.id());
-        return Ok(Code::of(ended.and_then(|status| Ok(deleted.map(|()| status)?))?));
+        let status = ended?;
+        delete::warn(settings, &deleted?);
+        return Ok(Code::of(status));
     }
     Ok(Code::of(ended?))
 }

@@ -1,0 +1,70 @@
+//! Reads a process's cgroup files from the host, whatever the layout.
+
+use std::fs;
+use std::path::PathBuf;
+
+/// What cases set limits on; a file that is not there is not told.
+const FILES: &[&str] = &[
+    "pids.max",
+    "memory.limit_in_bytes",
+    "memory.soft_limit_in_bytes",
+    "memory.memsw.limit_in_bytes",
+    "memory.swappiness",
+    "memory.oom_control",
+    "memory.max",
+    "memory.low",
+    "memory.high",
+    "memory.swap.max",
+    "cpu.shares",
+    "cpu.cfs_quota_us",
+    "cpu.cfs_period_us",
+    "cpu.cfs_burst_us",
+    "cpu.weight",
+    "cpu.max",
+    "cpu.max.burst",
+    "cpu.idle",
+    "cpuset.cpus",
+    "cpuset.mems",
+    "blkio.weight",
+    "blkio.bfq.weight",
+    "io.weight",
+    "io.max",
+    "blkio.throttle.read_bps_device",
+    "devices.list",
+    "freezer.state",
+    "cgroup.freeze",
+    "net_cls.classid",
+];
+
+/// `file = value` for every hierarchy the process is in.
+pub(crate) fn read(pid: &str) -> Vec<String> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let memberships = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let dirs = memberships.lines().filter_map(|line| dir(line, &table));
+    let mut lines: Vec<String> = dirs.flat_map(|dir| FILES.iter().flat_map(move |file| values(&dir, file))).collect();
+    lines.sort();
+    lines
+}
+
+fn values(dir: &std::path::Path, file: &str) -> Vec<String> {
+    let text = fs::read_to_string(dir.join(file)).unwrap_or_default();
+    text.lines().map(|line| format!("{file} = {line}")).collect()
+}
+
+// `3:cpuset:/web` or `0::/web`: the hierarchy is the mount whose last options hold the same controllers.
+fn dir(membership: &str, table: &str) -> Option<PathBuf> {
+    let mut fields = membership.splitn(3, ':').skip(1);
+    let (controllers, path) = (fields.next()?, fields.next()?);
+    let point = table.lines().find_map(|line| point(line, controllers))?;
+    Some(PathBuf::from(format!("{point}{path}")))
+}
+
+fn point<'a>(line: &'a str, controllers: &str) -> Option<&'a str> {
+    let (left, right) = line.split_once(" - ")?;
+    let (kind, data) = (right.split(' ').next()?, right.rsplit(' ').next()?);
+    let fits = match controllers {
+        "" => kind == "cgroup2",
+        _ => kind == "cgroup" && controllers.split(',').all(|one| data.split(',').any(|option| option == one)),
+    };
+    if fits { left.split(' ').nth(4) } else { None }
+}

@@ -1,0 +1,68 @@
+//! The conversation with the parent.
+
+use super::{Done, Init};
+use crate::op::{Blob, Slot};
+use crate::report::{Report, ReportKind};
+use crate::run::here;
+use crate::sys::{self, Errno, Fork};
+use core::sync::atomic::Ordering;
+
+/// Says where we are and waits for a word; a parent that is gone ends it.
+pub(crate) fn meet(init: &Init<'_>, point: u32) -> Done {
+    init.report(Report { kind: ReportKind::Reached, pc: here(init), errno: 0, detail: 0, value: i64::from(point) })?;
+    wait_for_word(init.fd(Slot::CONTROL)?)
+}
+
+fn wait_for_word(fd: sys::Fd) -> Done {
+    loop {
+        match sys::read(fd, &mut [0]) {
+            Err(Errno::EINTR) => {}
+            Ok(0) => sys::exit(1),
+            other => return Ok(other.map(drop)?),
+        }
+    }
+}
+
+/// `prctl(PR_SET_PDEATHSIG)`.
+pub(crate) fn death_signal(signal: u32) -> Done {
+    Ok(sys::prctl(1, u64::from(signal), 0)?)
+}
+
+/// Goes on as a new child of the parent's. Namespaces of processes and clocks are entered only by being born into them.
+pub(crate) fn hop(init: &Init<'_>, kind: u32) -> Done {
+    match sys::fork_sibling(kind)? {
+        // A fork forgets the death signal.
+        Fork::There => {
+            wait_for_word(init.fd(Slot::CONTROL)?)?;
+            death_signal(9)
+        }
+        Fork::Here(pid) => {
+            let hopped = Report { kind: ReportKind::Hopped, pc: here(init), errno: 0, detail: 0, value: i64::from(pid) };
+            init.report(hopped)?;
+            sys::exit(0)
+        }
+    }
+}
+
+/// Waits to be started. What goes wrong afterwards is the starter's to hear.
+pub(crate) fn park(init: &mut Init<'_>, go: Slot, report: Slot) -> Done {
+    init.clear(Slot::CONTROL);
+    wait_for_word(init.fd(go)?)?;
+    init.report_to(init.fd(report)?);
+    init.clear(go);
+    Ok(())
+}
+
+/// Loads the filter. With a listener, the parent takes it out of this process from outside, and this process waits without a
+/// system call, since the filter may be about any of them.
+pub(crate) fn seccomp(init: &Init<'_>, program: Blob, flags: u32, listener: u32) -> Done {
+    let fd = sys::seccomp(init.plan.blob(program)?, flags)?;
+    if listener == 0 {
+        return Ok(());
+    }
+    init.record.listener.store((fd as i32).saturating_add(1), Ordering::Release);
+    while init.record.taken.load(Ordering::Acquire) == 0 {
+        core::hint::spin_loop();
+    }
+    Ok(())
+}

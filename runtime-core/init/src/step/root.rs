@@ -1,0 +1,154 @@
+//! The container's root: walking into it, making nodes in it, switching to it. Paths are only ever walked from its descriptor.
+
+use super::{Done, Init};
+use crate::op::{Op, Slot, Target, Text};
+use crate::sys::{self, Errno, Fd, OpenHow, Stat, makedev, o, resolve};
+use core::ffi::CStr;
+
+/// The longest path the kernel takes.
+const PATH_MAX: usize = 4096;
+
+/// `openat2(2)` inside a root: no path leads out of it.
+pub(crate) fn open_in(root: Fd, path: &CStr, flags: u64, more: u64) -> sys::Result<Fd> {
+    sys::openat2(root, path, OpenHow { flags, mode: 0, resolve: resolve::IN_ROOT | resolve::NO_MAGICLINKS | more })
+}
+
+/// Opens a path, making what is missing of it.
+pub(crate) fn open_or_make(root: Fd, path: &CStr, target: Target) -> sys::Result<Fd> {
+    let more = if target == Target::RealDirectory { resolve::NO_SYMLINKS } else { 0 };
+    match open_in(root, path, o::PATH, more) {
+        Err(Errno::ENOENT) if target != Target::Existing => make(root, path, target, more),
+        other => other,
+    }
+}
+
+/// Walks a path one name after the other, making those that are missing.
+fn make(root: Fd, path: &CStr, target: Target, more: u64) -> sys::Result<Fd> {
+    let mut buffer = [0u8; PATH_MAX];
+    let bytes = path.to_bytes();
+    buffer.get_mut(..bytes.len()).ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(bytes);
+    let mut at = sys::openat(root, c".", o::PATH | o::DIRECTORY)?;
+    let mut start = 0usize;
+    while let Some(name_len) = next_name(bytes, &mut start) {
+        let end = start.saturating_add(name_len);
+        let last = bytes.get(end..).is_none_or(|rest| rest.iter().all(|&byte| byte == b'/'));
+        let after = buffer.get(end).copied().unwrap_or(0);
+        *buffer.get_mut(end).ok_or(Errno::ENAMETOOLONG)? = 0;
+        let whole = CStr::from_bytes_until_nul(&buffer).map_err(|_| Errno::EINVAL)?;
+        let name = buffer.get(start..).and_then(|name| CStr::from_bytes_until_nul(name).ok()).ok_or(Errno::EINVAL)?;
+        let found = match open_in(root, whole, o::PATH, more) {
+            Err(Errno::ENOENT) => make_one(at, name, if last { target } else { Target::Directory }).and_then(|()| open_in(root, whole, o::PATH, more)),
+            other => other,
+        };
+        sys::close(at);
+        at = found?;
+        *buffer.get_mut(end).ok_or(Errno::ENAMETOOLONG)? = after;
+        start = end;
+    }
+    Ok(at)
+}
+
+/// The length of the next name in a path; `start` moves to its first byte.
+fn next_name(path: &[u8], start: &mut usize) -> Option<usize> {
+    let rest = path.get(*start..)?;
+    let slashes = rest.iter().take_while(|&&byte| byte == b'/').count();
+    *start = start.saturating_add(slashes);
+    let len = rest.get(slashes..)?.iter().take_while(|&&byte| byte != b'/').count();
+    (len > 0).then_some(len)
+}
+
+fn make_one(dir: Fd, name: &CStr, target: Target) -> sys::Result<()> {
+    let made = match target {
+        Target::File => sys::mknodat(dir, name, Stat::REGULAR | 0o755, 0),
+        _ => sys::mkdirat(dir, name, 0o755),
+    };
+    match made {
+        Err(Errno::EEXIST) => Ok(()),
+        other => other,
+    }
+}
+
+/// Opens a mount point.
+pub(crate) fn open_target(init: &mut Init<'_>, path: Text, target: Target, to: Slot) -> Done {
+    let fd = open_or_make(init.fd(Slot::ROOT)?, init.plan.text(path)?, target)?;
+    Ok(init.put(to, fd)?)
+}
+
+/// `mknodat(2)`; a node already there must be the same one.
+pub(crate) fn make_node(init: &Init<'_>, op: Op) -> Done {
+    let Op::MakeNode { dir, name, mode, major, minor, uid, gid } = op else { return Err(Errno::EINVAL.into()) };
+    let (dir, name, device) = (init.fd(dir)?, init.plan.text(name)?, makedev(major, minor));
+    match sys::mknodat(dir, name, mode, device) {
+        Err(Errno::EEXIST) => same_node(dir, name, mode, device),
+        Ok(()) if uid != 0 || gid != 0 => Ok(sys::fchownat(dir, name, uid, gid)?),
+        other => Ok(other?),
+    }
+}
+
+fn same_node(dir: Fd, name: &CStr, mode: u32, device: u64) -> Done {
+    let stat = sys::fstatat(dir, name)?;
+    match stat.kind() == mode & Stat::TYPE && stat.rdev == device {
+        true => Ok(()),
+        false => Err(Errno::EEXIST.into()),
+    }
+}
+
+/// `symlinkat(2)`, where nothing is.
+pub(crate) fn make_symlink(init: &Init<'_>, dir: Slot, name: Text, target: Text) -> Done {
+    match sys::symlinkat(init.plan.text(target)?, init.fd(dir)?, init.plan.text(name)?) {
+        Err(Errno::EEXIST) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// `unlinkat(2)`, then `symlinkat(2)`.
+pub(crate) fn replace_by_symlink(init: &Init<'_>, dir: Slot, name: Text, target: Text) -> Done {
+    match sys::unlinkat(init.fd(dir)?, init.plan.text(name)?) {
+        Err(Errno::ENOENT) | Ok(()) => make_symlink(init, dir, name, target),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Makes the working directory, where it is missing.
+pub(crate) fn make_cwd(init: &Init<'_>, path: Text) -> Done {
+    let fd = open_or_make(init.fd(Slot::ROOT)?, init.plan.text(path)?, Target::Directory)?;
+    sys::close(fd);
+    Ok(())
+}
+
+/// `pivot_root(".", ".")`: the old root lies on the new one, and is detached.
+pub(crate) fn pivot(init: &Init<'_>, slave: u32) -> Done {
+    sys::fchdir(init.fd(Slot::ROOT)?)?;
+    sys::pivot_root(c".", c".")?;
+    if slave != 0 {
+        sys::mount(c"", c".", c"", sys::MS_SLAVE | sys::MS_REC, c"")?;
+    }
+    sys::umount_detach(c".")?;
+    Ok(sys::chdir(c"/")?)
+}
+
+/// `mount(MS_MOVE)` over the old root, for a root that cannot be pivoted away: an initramfs.
+pub(crate) fn move_root(init: &Init<'_>) -> Done {
+    sys::fchdir(init.fd(Slot::ROOT)?)?;
+    sys::mount(c".", c"/", c"", sys::MS_MOVE, c"")?;
+    sys::chroot(c".")?;
+    Ok(sys::chdir(c"/")?)
+}
+
+/// `chroot(2)`.
+pub(crate) fn chroot(init: &Init<'_>) -> Done {
+    change_root(init.fd(Slot::ROOT)?)
+}
+
+/// `chroot(2)` to another process's root.
+pub(crate) fn enter(init: &mut Init<'_>, of: Slot) -> Done {
+    change_root(init.fd(of)?)?;
+    init.clear(of);
+    Ok(())
+}
+
+fn change_root(to: Fd) -> Done {
+    sys::fchdir(to)?;
+    sys::chroot(c".")?;
+    Ok(sys::chdir(c"/")?)
+}

@@ -1,0 +1,67 @@
+//! Who the process is, and what it may do: labels, capabilities, ids.
+
+use super::plan::{Builder, scratch};
+use crate::config::{Capabilities, Process};
+use crate::host::Host;
+use runtime_init::Op;
+
+/// The labels that the next exec takes on.
+pub(crate) fn label(plan: &mut Builder, process: Option<&Process>, host: &Host) {
+    let Some(process) = process else { return };
+    if let Some(profile) = &process.apparmor_profile {
+        plan.about("process.apparmorProfile");
+        let path = if host.apparmor { "self/attr/apparmor/exec" } else { "self/attr/exec" };
+        write(plan, path, &format!("exec {profile}"));
+    }
+    if let Some(label) = &process.selinux_label {
+        plan.about("process.selinuxLabel");
+        write(plan, "self/attr/exec", label);
+    }
+}
+
+fn write(plan: &mut Builder, path: &str, value: &str) {
+    let (path, value) = (plan.text(path), plan.text(value));
+    plan.push(Op::WriteProc { proc: scratch::PROC, path, value });
+}
+
+/// What a process in no namespace of its own can have: what the caller has. In its own user namespace it can have all.
+pub(crate) fn grantable(wanted: Capabilities, at_most: u64) -> Capabilities {
+    let permitted = wanted.permitted & at_most;
+    let inheritable = wanted.inheritable & at_most;
+    Capabilities {
+        bounding: wanted.bounding & at_most,
+        effective: wanted.effective & permitted,
+        permitted,
+        inheritable,
+        ambient: wanted.ambient & permitted & inheritable,
+    }
+}
+
+/// The bounding set, while it may still be changed.
+pub(crate) fn bound(plan: &mut Builder, process: &Process, at_most: u64) {
+    let Some(wanted) = process.capabilities else { return };
+    plan.about("process.capabilities.bounding");
+    plan.push(Op::BoundingSet { keep: grantable(wanted, at_most).bounding });
+}
+
+/// Groups and ids, from the one that needs most rights to the one that needs least.
+pub(crate) fn become_user(plan: &mut Builder, process: &Process, may_set_groups: bool) {
+    plan.about("process.user");
+    plan.push(Op::OwnStdio { uid: process.uid });
+    if may_set_groups {
+        let gids: Vec<u8> = process.additional_gids.iter().flat_map(|gid| gid.to_ne_bytes()).collect();
+        let gids = plan.blob(&gids);
+        plan.push(Op::Groups { gids });
+    }
+    plan.push(Op::Ids { uid: process.uid, gid: process.gid });
+}
+
+/// The other four sets.
+pub(crate) fn lower(plan: &mut Builder, process: &Process, at_most: u64) {
+    let Some(wanted) = process.capabilities else { return };
+    let granted = grantable(wanted, at_most);
+    plan.about("process.capabilities");
+    plan.push(Op::Capabilities { effective: granted.effective, permitted: granted.permitted, inheritable: granted.inheritable });
+    plan.about("process.capabilities.ambient");
+    plan.push(Op::Ambient { raise: granted.ambient });
+}

@@ -1,0 +1,270 @@
+//! Mounts: each becomes a detached mount, gets its flags, and is attached where the container wants it.
+
+use super::plan::{Builder, Source, scratch};
+use super::rootfs::flag;
+use crate::config::{Config, IdMapping, Mount, MountOptions, MountWhat};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Cgroups, Hierarchy, Host};
+use nix::libc;
+use runtime_init::{Op, Slot, Target};
+use std::path::Path;
+
+const MOUNT_ATTR_RDONLY: u32 = libc::MOUNT_ATTR_RDONLY as u32;
+const MOUNT_ATTR_ATIME: u64 = libc::MOUNT_ATTR__ATIME;
+
+/// Must bind mounts be made outside? In a new user namespace the paths of the host may be out of reach.
+pub(crate) fn is_foreign(config: &Config, host: &Host) -> bool {
+    config.namespaces.user.is_private() && host.is_privileged()
+}
+
+/// One entry of `mounts`.
+pub(crate) fn add(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) -> Result<()> {
+    match &mount.what {
+        MountWhat::Fs { fstype, source } => file_system(plan, config, host, (mount, fstype, source)),
+        MountWhat::Bind { source, recursive } => bind(plan, config, host, (mount, source, *recursive)),
+        MountWhat::Cgroup => cgroup(plan, config, host, mount),
+        MountWhat::Remount => remount(plan, mount),
+    }
+}
+
+/// `/dev` gets nodes after it is mounted, and a shadowed directory its copy: those are made read-only at the end.
+pub(crate) fn is_sealed_late(mount: &Mount) -> bool {
+    let read_only = mount.options.set & u64::from(MOUNT_ATTR_RDONLY) != 0;
+    read_only && matches!(mount.what, MountWhat::Fs { .. }) && (mount.destination == "/dev" || mount.options.copy_up)
+}
+
+/// Makes an open mount read-only.
+pub(crate) fn seal(plan: &mut Builder, host: &Host, mount: Slot) {
+    set(plan, host, mount, (MOUNT_ATTR_RDONLY, 0, 0));
+}
+
+/// `mount_setattr(2)`, or what comes next to it.
+fn set(plan: &mut Builder, host: &Host, mount: Slot, (set, clear, recursive): (u32, u32, u32)) {
+    plan.push(match host.mount_setattr {
+        true => Op::SetAttr { mount, set, clear, propagation: 0, recursive },
+        false => Op::RemountBind { mount, set: ms_flags(set), clear: ms_flags(clear) },
+    });
+}
+
+/// `MOUNT_ATTR_*` as `MS_*`.
+fn ms_flags(attr: u32) -> u32 {
+    const TABLE: [(u64, u64); 7] = [
+        (libc::MOUNT_ATTR_RDONLY, libc::MS_RDONLY),
+        (libc::MOUNT_ATTR_NOSUID, libc::MS_NOSUID),
+        (libc::MOUNT_ATTR_NODEV, libc::MS_NODEV),
+        (libc::MOUNT_ATTR_NOEXEC, libc::MS_NOEXEC),
+        (libc::MOUNT_ATTR_NODIRATIME, libc::MS_NODIRATIME),
+        (libc::MOUNT_ATTR_NOATIME, libc::MS_NOATIME),
+        (libc::MOUNT_ATTR_STRICTATIME, libc::MS_STRICTATIME),
+    ];
+    TABLE.iter().filter(|(bit, _)| u64::from(attr) & bit != 0).fold(0, |sum, (_, ms)| sum | flag(*ms))
+}
+
+fn open_target(plan: &mut Builder, mount: &Mount, target: Target) {
+    let path = plan.text(&mount.destination);
+    plan.push(Op::OpenTarget { path, target, to: scratch::TARGET });
+}
+
+/// A new file system.
+fn file_system(plan: &mut Builder, config: &Config, host: &Host, (mount, fstype, source): (&Mount, &str, &str)) -> Result<()> {
+    // CVE-2019-19921: `/proc` and `/sys` of an image must be what they seem.
+    let special = matches!(fstype, "proc" | "sysfs");
+    open_target(plan, mount, if special { Target::RealDirectory } else { Target::Directory });
+    let late = is_sealed_late(mount);
+    let attr = attr(&mount.options, late);
+    let mut pairs = data(&mount.options, late);
+    if let Some(label) = config.mount_label.as_ref().filter(|_| takes_label(fstype)) {
+        pairs.push(("context".into(), label.clone()));
+    }
+    let has_mode = pairs.iter().any(|(key, _)| key == "mode");
+    let mode_of = if fstype == "tmpfs" && !has_mode { scratch::TARGET } else { Slot::NONE };
+    new_fs(plan, (fstype, source), &pairs, (attr, mode_of));
+    if mount.options.copy_up {
+        plan.push(Op::CopyUp { from: scratch::TARGET, to: scratch::MOUNT });
+    }
+    finish(plan, host, &mount.options, Made::Fresh);
+    plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+    Ok(())
+}
+
+fn takes_label(fstype: &str) -> bool {
+    matches!(fstype, "tmpfs" | "devpts" | "mqueue")
+}
+
+fn new_fs(plan: &mut Builder, (fstype, source): (&str, &str), pairs: &[(String, String)], (attr, mode_of): (u32, Slot)) {
+    let (fstype, source) = (plan.text(fstype), plan.text(source));
+    let options = plan.texts(pairs.iter().flat_map(|(key, value)| [key, value]));
+    plan.push(Op::NewFs { fstype, source, options, attr, mode_of, to: scratch::MOUNT });
+}
+
+/// The flags a new mount is born with.
+fn attr(options: &MountOptions, late: bool) -> u32 {
+    let set = options.set | options.recursive_set;
+    let attr = u32::try_from(set).unwrap_or(0);
+    if late { attr & !MOUNT_ATTR_RDONLY } else { attr }
+}
+
+/// `key=value` apart; the superblock's flags are options too, here.
+fn data(options: &MountOptions, late: bool) -> Vec<(String, String)> {
+    const NAMES: [(u64, &str); 6] = [
+        (libc::MS_SYNCHRONOUS, "sync"),
+        (libc::MS_DIRSYNC, "dirsync"),
+        (libc::MS_MANDLOCK, "mand"),
+        (1 << 25, "lazytime"),
+        (libc::MS_SILENT, "silent"),
+        (libc::MS_I_VERSION, "iversion"),
+    ];
+    let own = NAMES.iter().filter(|(bit, _)| options.superblock & bit != 0 && *bit != libc::MS_SILENT && *bit != libc::MS_I_VERSION);
+    let mut pairs: Vec<_> = own.map(|(_, name)| ((*name).to_owned(), String::new())).collect();
+    if options.set & libc::MOUNT_ATTR_RDONLY != 0 && !late {
+        pairs.push(("ro".into(), String::new()));
+    }
+    pairs.extend(options.data.iter().flat_map(|entry| entry.split(',')).filter(|entry| !entry.is_empty()).map(|entry| match entry.split_once('=') {
+        Some((key, value)) => (key.to_owned(), value.to_owned()),
+        None => (entry.to_owned(), String::new()),
+    }));
+    pairs
+}
+
+/// How a detached mount came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// New, its flags given at birth.
+    Fresh,
+    /// A copy of one that had flags.
+    Copied,
+}
+
+/// Flags and propagation of a detached mount.
+fn finish(plan: &mut Builder, host: &Host, options: &MountOptions, made: Made) {
+    let low = |bits: u64| u32::try_from(bits).unwrap_or(0);
+    if made == Made::Copied && options.set | options.clear != 0 {
+        set(plan, host, scratch::MOUNT, (low(options.set), low(clear(options.set, options.clear)), 0));
+    }
+    if options.recursive_set | options.recursive_clear != 0 {
+        set(plan, host, scratch::MOUNT, (low(options.recursive_set), low(clear(options.recursive_set, options.recursive_clear)), 1));
+    }
+    for change in &options.propagation {
+        let recursive = u32::from(change.recursive);
+        plan.push(Op::SetAttr { mount: scratch::MOUNT, set: 0, clear: 0, propagation: flag(change.kind.flag()), recursive });
+    }
+}
+
+/// The access time settings are one field: to set one is to clear the field first.
+fn clear(set: u64, clear: u64) -> u64 {
+    if set & MOUNT_ATTR_ATIME != 0 || clear & MOUNT_ATTR_ATIME != 0 { clear | MOUNT_ATTR_ATIME } else { clear }
+}
+
+/// A file or directory of the host.
+fn bind(plan: &mut Builder, config: &Config, host: &Host, (mount, source, recursive): (&Mount, &Path, bool)) -> Result<()> {
+    if mount.options.remount {
+        return remount_bind(plan, host, mount);
+    }
+    let target = if host.is_file(source) { Target::File } else { Target::Directory };
+    if is_foreign(config, host) || mount.options.id_map.is_some() {
+        let tree = plan.source(Source::Tree { path: source.to_owned(), recursive });
+        plan.push(Op::Move { from: tree, to: scratch::MOUNT });
+        plan.push(Op::SetAttr { mount: scratch::MOUNT, set: 0, clear: 0, propagation: flag(libc::MS_SLAVE), recursive: 1 });
+    } else {
+        let from = plan.text(source.as_os_str().as_encoded_bytes());
+        plan.push(Op::CloneTree { from, recursive: u32::from(recursive), to: scratch::MOUNT });
+    }
+    id_map(plan, config, mount)?;
+    open_target(plan, mount, target);
+    finish(plan, host, &mount.options, Made::Copied);
+    plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+    Ok(())
+}
+
+/// `idmap` and `ridmap`: with mappings of their own, or the container's.
+fn id_map(plan: &mut Builder, config: &Config, mount: &Mount) -> Result<()> {
+    let Some(map) = &mount.options.id_map else { return Ok(()) };
+    let or = |own: &Vec<IdMapping>, container: &Vec<IdMapping>| if own.is_empty() { container.clone() } else { own.clone() };
+    let uid_mappings = or(&map.uid_mappings, &config.uid_mappings);
+    let gid_mappings = or(&map.gid_mappings, &config.gid_mappings);
+    if uid_mappings.is_empty() || gid_mappings.is_empty() {
+        let why = format!("config.json: mounts {}: an id-mapped mount needs mappings, its own or those of a user namespace", mount.destination);
+        return Err(Error::new(ErrorKind::InvalidConfig, why));
+    }
+    let user = plan.source(Source::IdMap { uid_mappings, gid_mappings });
+    plan.push(Op::IdMap { mount: scratch::MOUNT, user, recursive: u32::from(map.recursive) });
+    Ok(())
+}
+
+/// `remount` with `bind`: other flags for one mount.
+fn remount_bind(plan: &mut Builder, host: &Host, mount: &Mount) -> Result<()> {
+    open_target(plan, mount, Target::Existing);
+    let low = |bits: u64| u32::try_from(bits).unwrap_or(0);
+    set(plan, host, scratch::TARGET, (low(mount.options.set), low(clear(mount.options.set, mount.options.clear)), 0));
+    Ok(())
+}
+
+/// `remount`: other options for a file system.
+fn remount(plan: &mut Builder, mount: &Mount) -> Result<()> {
+    open_target(plan, mount, Target::Existing);
+    let options = &mount.options;
+    let data = plan.text(options.data.join(","));
+    let attr = u32::try_from(options.set).unwrap_or(0);
+    plan.push(Op::Remount { mount: scratch::TARGET, flags: ms_flags(attr) | flag(options.superblock), data });
+    Ok(())
+}
+
+/// The container's cgroups: the file system itself where the container has a cgroup namespace, else a bind of its own directory.
+fn cgroup(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) -> Result<()> {
+    let namespace = config.namespaces.cgroup.is_private();
+    match &host.cgroup {
+        Cgroups::Unified { path } if !namespace => bind_cgroup(plan, host, mount, path),
+        Cgroups::Unified { .. } | Cgroups::None => {
+            open_target(plan, mount, Target::RealDirectory);
+            new_fs(plan, ("cgroup2", "cgroup"), &[], (attr(&mount.options, false), Slot::NONE));
+            finish(plan, host, &mount.options, Made::Fresh);
+            plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+        }
+        Cgroups::Hierarchies(hierarchies) => cgroup_v1(plan, host, mount, (hierarchies, namespace)),
+    }
+    Ok(())
+}
+
+fn bind_cgroup(plan: &mut Builder, host: &Host, mount: &Mount, path: &str) {
+    let from = plan.text(path);
+    plan.push(Op::CloneTree { from, recursive: 0, to: scratch::MOUNT });
+    open_target(plan, mount, Target::RealDirectory);
+    finish(plan, host, &mount.options, Made::Copied);
+    plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+}
+
+/// A small file system with a directory for each hierarchy.
+fn cgroup_v1(plan: &mut Builder, host: &Host, mount: &Mount, (hierarchies, namespace): (&[Hierarchy], bool)) {
+    let attributes = attr(&mount.options, false);
+    open_target(plan, mount, Target::RealDirectory);
+    let pairs = [("mode".to_owned(), "755".to_owned())];
+    new_fs(plan, ("tmpfs", "tmpfs"), &pairs, (attributes & !MOUNT_ATTR_RDONLY, Slot::NONE));
+    plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+    for hierarchy in hierarchies.iter().filter(|hierarchy| !hierarchy.name.is_empty()) {
+        let destination = format!("{}/{}", mount.destination, hierarchy.name);
+        let inner = Mount { destination, ..mount.clone() };
+        if namespace {
+            open_target(plan, &inner, Target::Directory);
+            let (key, value) = hierarchy.options.split_once('=').unwrap_or((&hierarchy.options, ""));
+            let pairs: Vec<_> = match value {
+                "" => key.split(',').map(|controller| (controller.to_owned(), String::new())).collect(),
+                name => vec![("none".into(), String::new()), (key.to_owned(), name.to_owned())],
+            };
+            new_fs(plan, ("cgroup", "cgroup"), &pairs, (attributes, Slot::NONE));
+            plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+        } else {
+            bind_cgroup(plan, host, &inner, &hierarchy.path);
+        }
+        for alias in hierarchy.name.split(',').filter(|alias| *alias != hierarchy.name) {
+            let dir = plan.text(&mount.destination);
+            plan.push(Op::OpenTarget { path: dir, target: Target::Existing, to: scratch::DEV });
+            let (name, target) = (plan.text(alias), plan.text(&hierarchy.name));
+            plan.push(Op::MakeSymlink { dir: scratch::DEV, name, target });
+        }
+    }
+    if attributes & MOUNT_ATTR_RDONLY != 0 {
+        open_target(plan, mount, Target::Existing);
+        seal(plan, host, scratch::TARGET);
+    }
+}
+

@@ -1,0 +1,55 @@
+//! Paths that are hidden or sealed, and kernel parameters.
+
+use super::plan::{Builder, scratch};
+use crate::config::Config;
+use crate::host::Host;
+use runtime_init::Op;
+
+/// `linux.sysctl`, through a procfs that no mount of the container covers.
+pub(crate) fn sysctl(plan: &mut Builder, config: &Config) {
+    for (key, value) in &config.sysctl {
+        plan.about(format!("linux.sysctl {key}"));
+        let (path, value) = (plan.text(format!("sys/{}", file(key))), plan.text(value));
+        plan.push(Op::WriteProc { proc: scratch::PROC, path, value });
+    }
+}
+
+/// The separator that comes first is the separator, as `sysctl(8)` has it: `net/ipv4/conf/eth0.1/forwarding` keeps its dot.
+fn file(key: &str) -> String {
+    match key.find(['.', '/']).map(|at| &key[at..=at]) {
+        Some(".") => key.chars().map(|c| if c == '.' { '/' } else if c == '/' { '.' } else { c }).collect(),
+        _ => key.to_owned(),
+    }
+}
+
+/// `linux.readonlyPaths` and `linux.maskedPaths`.
+pub(crate) fn restrict(plan: &mut Builder, config: &Config, host: &Host) {
+    for (index, path) in config.readonly_paths.iter().enumerate() {
+        plan.about(format!("linux.readonlyPaths[{index}] {path}"));
+        let path = plan.text(path);
+        plan.push(Op::ReadOnlyPath { path, by_remount: u32::from(!host.mount_setattr) });
+    }
+    if config.masked_paths.is_empty() {
+        return;
+    }
+    plan.about("/dev/null");
+    plan.push(Op::OpenNull { to: scratch::NULL });
+    let label = plan.text(config.mount_label.as_deref().unwrap_or(""));
+    for (index, path) in config.masked_paths.iter().enumerate() {
+        plan.about(format!("linux.maskedPaths[{index}] {path}"));
+        let path = plan.text(path);
+        plan.push(Op::MaskPath { path, null: scratch::NULL, empty: scratch::EMPTY, label });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file;
+
+    #[test]
+    fn the_first_separator_of_a_sysctl_decides() {
+        assert_eq!(file("net.ipv4.ip_forward"), "net/ipv4/ip_forward");
+        assert_eq!(file("net/ipv4/conf/eth0.1/forwarding"), "net/ipv4/conf/eth0.1/forwarding");
+        assert_eq!(file("net.ipv4.conf.eth0/1.forwarding"), "net/ipv4/conf/eth0.1/forwarding");
+    }
+}

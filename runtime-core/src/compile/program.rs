@@ -1,0 +1,242 @@
+//! The program: what it is given, and how it is found and started.
+
+use super::plan::{Builder, Source, point};
+use super::{Inside, Wishes, identity, seccomp};
+use crate::config::{Config, Process, Scheduler};
+use crate::error::Result;
+use crate::host::Host;
+use runtime_init::Op;
+
+/// What the mask is where the config says nothing: engines rely on it.
+const UMASK: u32 = 0o022;
+
+/// What a process in its own user namespace can have.
+const ALL: u64 = u64::MAX;
+
+/// Makes the first process ready, and parks it.
+pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: &Wishes) -> Result<()> {
+    let mut filter = None;
+    if let Some(process) = &config.process {
+        let at_most = if config.namespaces.user.is_private() { ALL } else { host.capabilities };
+        let may_set_groups = may_set_groups(config, host);
+        surroundings(plan, config);
+        filter = Some(Filtering::of(config, process)?);
+        lower(plan, process, &Lowering { at_most, may_set_groups, fresh: true }, filter.as_ref());
+        find(plan, process);
+        // A listener has to be delivered while there is a create that knows where to.
+        Filtering::load(filter.as_ref(), plan, When::Parked);
+    }
+    plan.about("process");
+    plan.push(Op::Meet { point: point::CREATED });
+    plan.push(Op::DeathSignal { signal: 0 });
+    let go = plan.source(Source::Gate);
+    let report = plan.source(Source::GateReport);
+    plan.push(Op::Park { go, report });
+    if let Some(process) = &config.process {
+        Filtering::load(filter.as_ref(), plan, When::Last);
+        exec(plan, process, &environment(wishes));
+    }
+    Ok(())
+}
+
+/// Makes any other process ready, and runs it.
+pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, host: &Host) -> Result<()> {
+    let at_most = if inside.has_user_namespace { ALL } else { host.capabilities };
+    let may_set_groups = may_set_groups(inside.config, host);
+    let filter = Some(Filtering::of(inside.config, process)?);
+    lower(plan, process, &Lowering { at_most, may_set_groups, fresh: false }, filter.as_ref());
+    find(plan, process);
+    plan.about("process");
+    plan.push(Op::DeathSignal { signal: 0 });
+    Filtering::load(filter.as_ref(), plan, When::Parked);
+    Filtering::load(filter.as_ref(), plan, When::Last);
+    exec(plan, process, &[]);
+    Ok(())
+}
+
+/// A namespace whose maps an unprivileged user wrote has no supplementary groups, nor any way to set them.
+fn may_set_groups(config: &Config, host: &Host) -> bool {
+    let by_helper = config.gid_mappings.len() > 1;
+    host.is_privileged() || by_helper
+}
+
+/// The seccomp filter, and when it is loaded.
+struct Filtering {
+    filter: Option<seccomp::Filter>,
+    when: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Before the capability to load one is given up.
+    Early,
+    /// Last, but before the wait for `start`.
+    Parked,
+    /// Last of all, so that it sees as little of the runtime as can be.
+    Last,
+}
+
+impl Filtering {
+    fn of(config: &Config, process: &Process) -> Result<Self> {
+        let filter = config.seccomp.as_ref().map(|profile| seccomp::compile(profile, seccomp::NATIVE)).transpose()?;
+        let notifies = filter.as_ref().is_some_and(|filter| filter.listener.is_some());
+        let when = match (process.no_new_privileges, notifies) {
+            (false, _) => When::Early,
+            (true, true) => When::Parked,
+            (true, false) => When::Last,
+        };
+        Ok(Self { filter, when })
+    }
+
+    /// Loads it, if this is the moment.
+    fn load(this: Option<&Self>, plan: &mut Builder, now: When) {
+        let Some(filter) = this.filter(|this| this.when == now).and_then(|this| this.filter.as_ref()) else { return };
+        plan.about("linux.seccomp");
+        let listener = u32::from(filter.listener.is_some());
+        if listener != 0 {
+            plan.push(Op::Meet { point: point::LISTENER });
+        }
+        let program = plan.blob(&filter.to_bytes());
+        plan.push(Op::Seccomp { program, flags: filter.flags, listener });
+    }
+}
+
+/// What the program is told of the machine, and where its memory comes from.
+fn surroundings(plan: &mut Builder, config: &Config) {
+    if let Some(domain) = config.personality {
+        plan.about("linux.personality");
+        plan.push(Op::Personality { domain });
+    }
+    if let Some(policy) = &config.memory_policy {
+        plan.about("linux.memoryPolicy");
+        let nodes = plan.blob(&bits(&policy.nodes));
+        plan.push(Op::MemoryPolicy { mode: policy.mode, nodes });
+    }
+}
+
+struct Lowering {
+    at_most: u64,
+    may_set_groups: bool,
+    fresh: bool,
+}
+
+/// Gives up, step by step, what the program shall not have.
+fn lower(plan: &mut Builder, process: &Process, to: &Lowering, filter: Option<&Filtering>) {
+    schedule(plan, process, to.fresh);
+    Filtering::load(filter, plan, When::Early);
+    if process.no_new_privileges {
+        plan.about("process.noNewPrivileges");
+        plan.push(Op::NoNewPrivs);
+    }
+    identity::bound(plan, process, to.at_most);
+    plan.about("process.user.umask");
+    plan.push(Op::Umask { mask: process.umask.unwrap_or(UMASK) });
+    plan.about("process.cwd");
+    let path = plan.text(&process.cwd);
+    plan.push(Op::ChangeDirectory { path, retry: 1 });
+    identity::become_user(plan, process, to.may_set_groups);
+    plan.about("process.cwd");
+    plan.push(Op::ChangeDirectory { path, retry: 0 });
+    plan.push(Op::VerifyCwd);
+    identity::lower(plan, process, to.at_most);
+}
+
+fn schedule(plan: &mut Builder, process: &Process, fresh: bool) {
+    if let Some(cpus) = process.affinity_final.as_ref().filter(|_| !fresh) {
+        plan.about("process.execCPUAffinity.final");
+        let cpus = plan.blob(&bits(cpus));
+        plan.push(Op::Affinity { cpus });
+    }
+    if let Some(scheduler) = &process.scheduler {
+        plan.about("process.scheduler");
+        let attr = plan.blob(&sched_attr(scheduler));
+        plan.push(Op::Scheduler { attr });
+    }
+    if let Some(value) = process.io_priority {
+        plan.about("process.ioPriority");
+        plan.push(Op::IoPriority { value: value.into() });
+    }
+}
+
+/// `struct sched_attr`, its first version.
+fn sched_attr(scheduler: &Scheduler) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(48);
+    bytes.extend(48u32.to_ne_bytes());
+    bytes.extend(scheduler.policy.to_ne_bytes());
+    bytes.extend(scheduler.flags.to_ne_bytes());
+    bytes.extend(scheduler.nice.to_ne_bytes());
+    bytes.extend(scheduler.priority.to_ne_bytes());
+    for nanoseconds in [scheduler.runtime, scheduler.deadline, scheduler.period] {
+        bytes.extend(nanoseconds.to_ne_bytes());
+    }
+    bytes
+}
+
+/// A mask with these bits, in whole words.
+pub(crate) fn bits(numbers: &[u32]) -> Vec<u8> {
+    let words = numbers.iter().max().map_or(0, |max| *max as usize / 64 + 1);
+    let mut mask = vec![0u8; words * 8];
+    for number in numbers {
+        if let Some(byte) = mask.get_mut(*number as usize / 8) {
+            *byte |= 1 << (number % 8);
+        }
+    }
+    mask
+}
+
+/// Looks for the program as `execvp(3)` does, in the container, as its user.
+fn find(plan: &mut Builder, process: &Process) {
+    if value(&process.env, "HOME").is_none_or(str::is_empty) {
+        plan.about("process.env HOME");
+        plan.push(Op::FindHome { uid: process.uid });
+    }
+    plan.about("process.args");
+    let candidates = plan.texts(candidates(process));
+    plan.push(Op::FindProgram { candidates });
+}
+
+/// The last value of a variable.
+fn value<'a>(env: &'a [String], name: &str) -> Option<&'a str> {
+    env.iter().rev().find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn candidates(process: &Process) -> Vec<String> {
+    let name = process.args.first().map_or("", String::as_str);
+    if name.contains('/') {
+        return vec![name.to_owned()];
+    }
+    let path = value(&process.env, "PATH").unwrap_or("");
+    path.split(':').filter(|dir| !dir.is_empty()).map(|dir| format!("{dir}/{name}")).collect()
+}
+
+fn exec(plan: &mut Builder, process: &Process, more: &[String]) {
+    plan.about("process.args");
+    let argv = plan.texts(&process.args);
+    let mut env = without_duplicates(&process.env);
+    env.extend(more.iter().map(String::as_str));
+    let envp = plan.texts(env);
+    plan.push(Op::Exec { argv, envp });
+}
+
+/// Each variable once, with its last value, where it first stood. An empty `HOME` is none.
+fn without_duplicates(env: &[String]) -> Vec<&str> {
+    let mut last = std::collections::BTreeMap::new();
+    let name = |entry: &'_ str| entry.split_once('=').map_or_else(|| entry.to_owned(), |(name, _)| name.to_owned());
+    for entry in env {
+        last.insert(name(entry), entry.as_str());
+    }
+    env.iter().filter_map(|entry| last.remove(&name(entry))).filter(|entry| *entry != "HOME=").collect()
+}
+
+/// What the runtime itself adds: where to notify, and the sockets that were passed.
+fn environment(wishes: &Wishes) -> Vec<String> {
+    let mut env = Vec::new();
+    if wishes.notify.is_some() {
+        env.push("NOTIFY_SOCKET=/run/notify/notify.sock".to_owned());
+    }
+    if wishes.listen_fds > 0 {
+        env.push(format!("LISTEN_FDS={}", wishes.listen_fds));
+        env.push("LISTEN_PID=1".to_owned());
+    }
+    env
+}

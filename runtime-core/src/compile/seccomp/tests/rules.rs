@@ -1,0 +1,97 @@
+//! What a profile may not say, and the words that say so; flags and the listener.
+
+use super::{Listener, compile, filter, profile};
+use expect_test::{Expect, expect};
+use oci_spec::runtime::Arch;
+
+const LOG: u32 = 2;
+const SPEC_ALLOW: u32 = 4;
+const NEW_LISTENER: u32 = 8;
+const WAIT_KILLABLE_RECV: u32 = 32;
+
+fn refused(json: &str, why: Expect) {
+    why.assert_eq(&compile(&profile(json), Arch::ScmpArchX86_64).expect_err("an error").to_string());
+}
+
+#[test]
+fn an_errno_on_an_action_without_one_is_refused() {
+    refused(
+        r#"{"defaultAction":"SCMP_ACT_ALLOW","defaultErrnoRet":1}"#,
+        expect!["config.json: linux.seccomp.defaultErrnoRet: SCMP_ACT_ALLOW does not return an errno"],
+    );
+    refused(
+        r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_ERRNO"},{"names":["x"],"action":"SCMP_ACT_TRAP","errnoRet":3}]}"#,
+        expect!["config.json: linux.seccomp.syscalls[1].errnoRet: SCMP_ACT_TRAP does not return an errno"],
+    );
+    refused(
+        r#"{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":65536}"#,
+        expect!["config.json: linux.seccomp.defaultErrnoRet: 65536 is greater than 65535"],
+    );
+}
+
+#[test]
+fn a_notification_that_no_one_could_answer_is_refused() {
+    refused(
+        r#"{"defaultAction":"SCMP_ACT_NOTIFY","listenerPath":"/a"}"#,
+        expect!["config.json: linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action"],
+    );
+    refused(
+        r#"{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/a","syscalls":[{"names":["read","write"],"action":"SCMP_ACT_NOTIFY"}]}"#,
+        expect!["config.json: linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY cannot be used for the write syscall"],
+    );
+    refused(
+        r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}"#,
+        expect!["config.json: linux.seccomp.listenerPath: not set, and SCMP_ACT_NOTIFY needs it"],
+    );
+}
+
+#[test]
+fn a_rule_about_nothing_is_refused() {
+    refused(
+        r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":[""],"action":"SCMP_ACT_ERRNO"}]}"#,
+        expect!["config.json: linux.seccomp.syscalls[0].names: an empty name is not a system call"],
+    );
+    refused(
+        r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_ERRNO","args":[{"index":6,"value":0,"op":"SCMP_CMP_EQ"}]}]}"#,
+        expect!["config.json: linux.seccomp.syscalls[0].args: index 6 is greater than 5"],
+    );
+}
+
+#[test]
+fn a_filter_the_kernel_would_not_take_is_refused() {
+    let rule = r#"{"names":["ioctl"],"action":"SCMP_ACT_ERRNO","args":[{"index":1,"value":VALUE,"op":"SCMP_CMP_EQ"}]}"#;
+    let rules: Vec<_> = (0..1200).map(|value: u32| rule.replace("VALUE", &value.to_string())).collect();
+    refused(
+        &format!(r#"{{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{}]}}"#, rules.join(",")),
+        expect!["config.json: linux.seccomp: the filter has 4831 instructions; the kernel takes 4096"],
+    );
+}
+
+#[test]
+fn flags_are_speculation_unless_the_profile_says_otherwise() {
+    for (flags, want) in [
+        ("", SPEC_ALLOW),
+        (r#","flags":[]"#, 0),
+        (r#","flags":["SECCOMP_FILTER_FLAG_TSYNC"]"#, 0),
+        (r#","flags":["SECCOMP_FILTER_FLAG_LOG","SECCOMP_FILTER_FLAG_SPEC_ALLOW"]"#, LOG | SPEC_ALLOW),
+        (r#","flags":["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]"#, 0),
+    ] {
+        assert_eq!(filter(&format!(r#"{{"defaultAction":"SCMP_ACT_ALLOW"{flags}}}"#)).flags, want, "{flags}");
+    }
+}
+
+#[test]
+fn a_profile_that_notifies_has_a_listener() {
+    let filter = filter(
+        r#"{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/run/agent","listenerMetadata":"m","flags":["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"],
+        "syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}"#,
+    );
+    assert_eq!(filter.flags, NEW_LISTENER | WAIT_KILLABLE_RECV);
+    assert_eq!(filter.listener, Some(Listener { path: "/run/agent".into(), metadata: Some("m".to_owned()) }));
+}
+
+#[test]
+fn a_path_without_notifications_is_no_listener() {
+    let filter = filter(r#"{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/run/agent"}"#);
+    assert_eq!((filter.flags, filter.listener), (SPEC_ALLOW, None));
+}

@@ -1,0 +1,79 @@
+//! The table of numbers against another one, which is generated from the kernel's sources.
+
+use super::super::abi::{Abi, Call, Width};
+use super::super::table::{BY_ABI, EVERYWHERE};
+
+/// Names that are no calls of the kernel any program can make, or are another's second name.
+const NOT_CALLS: [&str; 4] = ["arch_specific_syscall", "fstatat", "riscv_flush_icache", "syscalls"];
+
+macro_rules! compare {
+    ($abi:expr, $theirs:ident) => {
+        for call in syscalls::$theirs::Sysno::iter() {
+            let number = u32::try_from(call.id()).expect("a number");
+            let name = call.name().trim_start_matches("r#");
+            match Call::named(name).and_then(|call| call.number($abi)) {
+                Some(ours) => assert_eq!(ours, number, "{name} of {:?}", $abi),
+                None => assert!(is_odd(name, number, $abi), "{name} ({number}) of {:?} is not known", $abi),
+            }
+        }
+    };
+}
+
+/// Is it no call that a profile would name? Calls with 64 bits of time are of 32-bit ABIs only; the other table gives some to all.
+fn is_odd(name: &str, number: u32, abi: Abi) -> bool {
+    (abi.width() == Width::Full && (403..424).contains(&number))
+        || NOT_CALLS.contains(&name)
+        || name.starts_with("reserved")
+        || name.starts_with("unused")
+}
+
+#[test]
+fn the_numbers_are_the_kernels() {
+    compare!(Abi::X86, x86);
+    compare!(Abi::X86_64, x86_64);
+    compare!(Abi::Arm, arm);
+    compare!(Abi::Aarch64, aarch64);
+    compare!(Abi::Mips, mips);
+    compare!(Abi::Mips64, mips64);
+    compare!(Abi::Ppc, powerpc);
+    compare!(Abi::Ppc64, powerpc64);
+    compare!(Abi::Riscv64, riscv64);
+    compare!(Abi::S390x, s390x);
+}
+
+#[test]
+fn the_tables_are_sorted_and_share_no_name() {
+    assert!(BY_ABI.is_sorted_by(|one, next| one.0 < next.0));
+    assert!(EVERYWHERE.is_sorted_by(|one, next| one.0 < next.0));
+    assert!(EVERYWHERE.iter().all(|(name, _)| BY_ABI.iter().all(|(other, _)| name != other)));
+}
+
+#[test]
+fn calls_up_to_linux_6_17_are_known_everywhere() {
+    for (name, number) in [
+        ("set_mempolicy_home_node", 450),
+        ("cachestat", 451),
+        ("fchmodat2", 452),
+        ("map_shadow_stack", 453),
+        ("futex_wake", 454),
+        ("futex_wait", 455),
+        ("futex_requeue", 456),
+        ("statmount", 457),
+        ("listmount", 458),
+        ("lsm_get_self_attr", 459),
+        ("lsm_set_self_attr", 460),
+        ("lsm_list_modules", 461),
+        ("mseal", 462),
+        ("setxattrat", 463),
+        ("removexattrat", 466),
+        ("open_tree_attr", 467),
+        ("file_getattr", 468),
+        ("file_setattr", 469),
+    ] {
+        for (abi, base) in [(Abi::X86_64, 0), (Abi::X32, 0x4000_0000), (Abi::Loongarch64, 0), (Abi::Sh, 0), (Abi::Mips64n32, 6000)] {
+            assert_eq!(Call::named(name).and_then(|call| call.number(abi)), Some(base + number), "{name} of {abi:?}");
+        }
+    }
+    assert_eq!(Call::named("uretprobe").and_then(|call| call.number(Abi::X86_64)), Some(335));
+    assert!(Call::named("uretprobe").and_then(|call| call.number(Abi::Aarch64)).is_none());
+}

@@ -1,0 +1,186 @@
+//! `create`: everything but the program.
+
+use super::{Container, Create, Runtime, facts, lifecycle};
+use crate::cgroup::{Created, Placement, Scope};
+use crate::compile::{self, Plan, point};
+use crate::config::{self, Config};
+use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::{self, Kind, Place};
+use crate::notify;
+use crate::prepare::{self, Given};
+use crate::spawn::{Child, Event, Launch};
+use crate::state::{Gate, Identity, Locked, Phase, Record, Status};
+use std::os::fd::AsFd;
+
+impl Runtime {
+    /// Creates a container: its namespaces, cgroups, mounts and limits are there, and its first process waits for
+    /// [`Container::start`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`], [`ErrorKind::InvalidId`], [`ErrorKind::AlreadyExists`], [`ErrorKind::Program`],
+    /// [`ErrorKind::Hook`], [`ErrorKind::Step`], [`ErrorKind::Call`]. Nothing of the container is left then.
+    pub fn create(&self, id: &str, request: &Create) -> Result<Container> {
+        let bytes = config::load(&request.bundle)?;
+        let config = config::from_slice(&bytes, &request.bundle)?;
+        check_terminal(&config, request)?;
+        let placement = self.place(id, &config)?;
+        let record = record(id, &config, &placement, request)?;
+        let entry = self.store.create(&record)?;
+        let mut attempt = Attempt { entry, record, placement, launched: false };
+        match attempt.run(self, &config, &bytes, request) {
+            Ok(()) => Container::of(&self.store, self.store.open(id)?),
+            Err(error) => Err(attempt.undo(error)),
+        }
+    }
+
+    /// What [`Runtime::create`] would do, step by step, as text. Touches nothing.
+    ///
+    /// # Errors
+    /// As [`Runtime::create`], as far as it is known beforehand.
+    pub fn plan(&self, id: &str, request: &Create) -> Result<String> {
+        let config = config::read(&request.bundle)?;
+        let placement = self.place(id, &config)?;
+        let host = facts::host(&config, &placement);
+        Ok(compile::create(&config, &host, &self.wishes(id, request))?.to_string())
+    }
+}
+
+/// A create under way, that is undone if it fails.
+struct Attempt {
+    entry: Locked,
+    record: Record,
+    placement: Placement,
+    launched: bool,
+}
+
+impl Attempt {
+    fn run(&mut self, runtime: &Runtime, config: &Config, bytes: &[u8], request: &Create) -> Result<()> {
+        let created = self.placement.create(config.resources.as_ref())?;
+        let host = facts::host(config, &self.placement);
+        if request.notify_socket.is_some() {
+            notify::make_directory(self.entry.path())?;
+        }
+        let plan = compile::create(config, &host, &runtime.wishes(&self.record.id, request))?;
+        self.placement.apply(config.resources.as_ref(), Scope::Create(&created))?;
+        self.delegate(config)?;
+        let mut child = self.launch(&plan, &created, request)?;
+        self.launched = true;
+        self.converse(&mut child, config)?;
+        self.settle(&child, bytes, request)?;
+        child.go()?;
+        child.release();
+        Ok(())
+    }
+
+    fn launch<'a>(&self, plan: &'a Plan, created: &'a Created, request: &'a Create) -> Result<Child<'a>> {
+        let Gate { go, report } = Gate::make(&self.entry)?;
+        let given = Given { console: facts::console(&request.terminal)?, init: None, procs: self.procs()?, gate: Some((go, report)) };
+        let stdio = request.stdio.each_ref().map(|fd| fd.as_ref().map(AsFd::as_fd));
+        let cgroup = created.directory.as_ref().map(AsFd::as_fd);
+        let fds = prepare::open(plan, given)?;
+        Child::launch(&Launch { plan, fds, stdio, preserve: request.preserve_fds, cgroup, fail_at: request.fail_at })
+    }
+
+    fn procs(&self) -> Result<Vec<std::os::fd::OwnedFd>> {
+        if self.placement.is_unified() { Ok(Vec::new()) } else { self.placement.procs_files() }
+    }
+
+    /// A container that manages its own cgroups owns them: its own namespace, mounted writable.
+    fn delegate(&self, config: &Config) -> Result<()> {
+        use crate::config::{Membership, MountWhat};
+        const READ_ONLY: u64 = 1;
+        let writable = config.mounts.iter().any(|mount| mount.what == MountWhat::Cgroup && mount.options.set & READ_ONLY == 0);
+        let Some(process) = config.process.as_ref().filter(|_| writable && config.namespaces.cgroup == Membership::New) else {
+            return Ok(());
+        };
+        let owner = config.uid_mappings.iter().find(|map| (map.inside..map.inside + map.count).contains(&process.uid));
+        match owner {
+            Some(map) => self.placement.delegate(map.outside + (process.uid - map.inside), None),
+            None if config.namespaces.user == Membership::Inherit => self.placement.delegate(process.uid, None),
+            None => Ok(()),
+        }
+    }
+
+    /// Until everything but the program is there.
+    fn converse(&mut self, child: &mut Child<'_>, config: &Config) -> Result<()> {
+        loop {
+            match child.next()? {
+                Event::Reached(point::HOOKS) => self.hooks(child, config)?,
+                Event::Reached(point::LISTENER) => {
+                    child.go()?;
+                    lifecycle::deliver_listener(config.seccomp.as_ref(), &self.record, child)?;
+                    continue;
+                }
+                Event::Reached(_) => return Ok(()),
+                Event::Executed => return Err(Error::new(ErrorKind::Step, "the init ran the program before it was started")),
+            }
+            child.go()?;
+        }
+    }
+
+    /// The hooks of `create`, in the order of runtime-spec, runtime, "Lifecycle", 3 to 5.
+    fn hooks(&mut self, child: &Child<'_>, config: &Config) -> Result<()> {
+        self.record.init = Identity::of(child.pid())?;
+        let state = lifecycle::state_json(&self.record, Status::Creating)?;
+        let host = Place::Host { cwd: Some(&config.bundle) };
+        hooks::run(Kind::Prestart, &config.hooks.prestart, &state, host)?;
+        hooks::run(Kind::CreateRuntime, &config.hooks.create_runtime, &state, host)?;
+        if config.hooks.create_container.is_empty() {
+            return Ok(());
+        }
+        let inside = lifecycle::inside(config, child.pid(), hooks::Lookup::Host)?;
+        hooks::run(Kind::CreateContainer, &config.hooks.create_container, &state, Place::Container(&inside))
+    }
+
+    /// The record that makes it a container, and word to those who asked for it.
+    fn settle(&mut self, child: &Child<'_>, bytes: &[u8], request: &Create) -> Result<()> {
+        self.record.init = Identity::of(child.pid())?;
+        self.record.cgroup = lifecycle::cgroup_value(&self.placement)?;
+        self.record.phase = Phase::Created;
+        self.entry.write_config(bytes)?;
+        self.entry.write(&self.record)?;
+        if let Some(path) = &request.pidfd_socket {
+            facts::send_pidfd(path, child.pidfd())?;
+        }
+        request.pid_file.as_deref().map_or(Ok(()), |path| facts::write_pid_file(path, child.pid()))
+    }
+
+    /// Nothing is left; what was wrong first is what is told.
+    fn undo(self, error: Error) -> Error {
+        let _ = lifecycle::sweep(&self.placement);
+        let record = self.record;
+        let _ = self.entry.remove();
+        if self.launched {
+            let _ = lifecycle::poststop(&record);
+        }
+        error
+    }
+}
+
+fn record(id: &str, config: &Config, placement: &Placement, request: &Create) -> Result<Record> {
+    let mut record = Record::new(id);
+    record.oci_version.clone_from(&config.oci_version);
+    record.bundle.clone_from(&config.bundle);
+    record.rootfs.clone_from(&config.rootfs);
+    record.annotations.clone_from(&config.annotations);
+    record.cgroup = lifecycle::cgroup_value(placement)?;
+    record.poststart.clone_from(&config.hooks.poststart);
+    record.poststop.clone_from(&config.hooks.poststop);
+    record.terminal = config.process.as_ref().is_some_and(|process| process.terminal);
+    record.notify_socket.clone_from(&request.notify_socket);
+    Ok(record)
+}
+
+/// A terminal needs somebody to take its master, and the other way round.
+fn check_terminal(config: &Config, request: &Create) -> Result<()> {
+    let wants = config.process.as_ref().is_some_and(|process| process.terminal);
+    match (&request.terminal, wants) {
+        (super::Terminal::Inherit, true) => {
+            Err(Error::new(ErrorKind::InvalidConfig, "cannot allocate tty if runc will detach without setting console socket"))
+        }
+        (super::Terminal::Socket(_), false) => {
+            Err(Error::new(ErrorKind::InvalidConfig, "cannot use console socket if runc will not detach or allocate tty"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,59 @@
+//! `delete`: only what `create` made, and all of it.
+
+use super::{Container, Runtime, lifecycle, placement};
+use crate::error::{Error, ErrorKind, Result};
+use crate::state::{Locked, Status};
+use nix::sys::signal::Signal;
+
+impl Container {
+    /// Deletes a container that has stopped, or was never started. Failed `poststop` hooks are returned; they change nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongState`] if it runs, [`ErrorKind::NotFound`] if somebody else was faster.
+    pub fn delete(self) -> Result<Vec<Error>> {
+        let entry = self.store.lock(self.id())?;
+        match self.status()? {
+            Status::Stopped => {}
+            Status::Created => {
+                let _ = self.record.init.map(|init| init.signal(Signal::SIGKILL as i32));
+            }
+            other => {
+                let what = format!("cannot delete container {} that is not stopped: {other}", self.id());
+                return Err(Error::new(ErrorKind::WrongState, what));
+            }
+        }
+        destroy(entry)
+    }
+}
+
+impl Runtime {
+    /// Deletes a container, whatever state it is in and however far its create came. One that does not exist is no error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongState`] if a process does not die, [`ErrorKind::Call`] if something cannot be removed.
+    pub fn delete_forced(&self, id: &str) -> Result<Vec<Error>> {
+        let entry = match self.store.lock(id) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        if let Ok(record) = entry.record() {
+            let _ = record.init.map(|init| init.signal(Signal::SIGKILL as i32));
+        }
+        destroy(entry)
+    }
+}
+
+fn destroy(entry: Locked) -> Result<Vec<Error>> {
+    let Ok(record) = entry.record() else {
+        // A create that was killed before it wrote anything down has made nothing either.
+        return entry.remove().map(|()| Vec::new());
+    };
+    let placement = placement(&record)?;
+    if placement.is_frozen().unwrap_or(false) {
+        placement.thaw()?;
+    }
+    lifecycle::wait_for_end(&record)?;
+    lifecycle::sweep(&placement)?;
+    entry.remove()?;
+    Ok(lifecycle::poststop(&record))
+}

@@ -1,0 +1,159 @@
+//! `exec`: another process in a container that runs.
+
+use super::start::not_running;
+use super::{Container, Terminal, facts, lifecycle};
+use crate::cgroup::Placement;
+use crate::compile::{self, Inside, Plan, Wishes, point};
+use crate::config::{self, Config};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pidfd::{ExitStatus, Pidfd};
+use crate::prepare::{self, Given};
+use crate::spawn::{self, Child, Event, Launch};
+use crate::state::Status;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+/// May a process be started in a paused container? It waits, then, with the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IgnorePaused {
+    /// It is an error.
+    #[default]
+    No,
+    /// It may: `--ignore-paused`.
+    Yes,
+}
+
+/// What [`Container::exec`] is asked for.
+#[derive(Debug)]
+pub struct Exec {
+    /// The process, as `process` of a `config.json` has it.
+    pub process: oci_spec::runtime::Process,
+    /// Who gets the master of the terminal.
+    pub terminal: Terminal,
+    /// stdin, stdout and stderr of the program; none means the caller's.
+    pub stdio: [Option<OwnedFd>; 3],
+    /// How many descriptors from 3 on the program gets.
+    pub preserve_fds: u32,
+    /// Receives the pid, in decimal, without a newline.
+    pub pid_file: Option<PathBuf>,
+    /// Receives a pidfd.
+    pub pidfd_socket: Option<PathBuf>,
+    /// A sub-cgroup of the container's: `[controller,…:]path`.
+    pub cgroup: Option<String>,
+    /// May the container be paused?
+    pub paused: IgnorePaused,
+}
+
+impl Exec {
+    /// This process, and nothing special.
+    #[must_use]
+    pub fn of(process: oci_spec::runtime::Process) -> Self {
+        Self {
+            process,
+            terminal: Terminal::default(),
+            stdio: Default::default(),
+            preserve_fds: 0,
+            pid_file: None,
+            pidfd_socket: None,
+            cgroup: None,
+            paused: IgnorePaused::default(),
+        }
+    }
+}
+
+/// A process that [`Container::exec`] started: a child of the caller's.
+#[derive(Debug)]
+pub struct Process {
+    pid: i32,
+    pidfd: OwnedFd,
+}
+
+impl Process {
+    /// Its process id, as the caller sees it.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// A pidfd of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Call`] if there are no descriptors left.
+    pub fn pidfd(&self) -> Result<OwnedFd> {
+        self.pidfd.try_clone().map_err(|error| Error::io("dup", "pidfd", error))
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Call`] if somebody else has reaped it.
+    pub fn wait(&self) -> Result<ExitStatus> {
+        Pidfd::from(self.pidfd()?).wait().map_err(|errno| Error::call("waitid", self.pid.to_string(), errno))
+    }
+}
+
+impl Container {
+    /// Runs another process in the container.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`], [`ErrorKind::Paused`], [`ErrorKind::InvalidConfig`], [`ErrorKind::Program`],
+    /// [`ErrorKind::Step`], [`ErrorKind::Call`].
+    pub fn exec(&self, request: &Exec) -> Result<Process> {
+        let placement = self.placement()?;
+        self.check_state(request)?;
+        let config = self.config()?;
+        let process = config::process(&request.process)?;
+        let placement = match &request.cgroup {
+            Some(wanted) => placement.within(wanted)?,
+            None => placement,
+        };
+        let wishes = self.exec_wishes(request);
+        let (plan, cgroup) = self.exec_plan(&config, &process, (&placement, &wishes))?;
+        let mut child = self.exec_child(&plan, request, (&placement, cgroup.as_ref()))?;
+        while let Event::Reached(at) = child.next()? {
+            child.go()?;
+            if at == point::LISTENER {
+                lifecycle::deliver_listener(config.seccomp.as_ref(), &self.record, &child)?;
+            }
+        }
+        let pidfd = spawn::sys::pidfd_open(child.pid())?;
+        if let Some(path) = &request.pidfd_socket {
+            facts::send_pidfd(path, child.pidfd())?;
+        }
+        request.pid_file.as_deref().map_or(Ok(()), |path| facts::write_pid_file(path, child.pid()))?;
+        let pid = child.pid();
+        child.release();
+        Ok(Process { pid, pidfd })
+    }
+
+    fn check_state(&self, request: &Exec) -> Result<()> {
+        match self.status()? {
+            Status::Stopped => Err(Error::new(ErrorKind::NotRunning, "cannot exec in a stopped container")),
+            Status::Paused if request.paused == IgnorePaused::No => {
+                Err(Error::new(ErrorKind::Paused, "cannot exec in a paused container (use --ignore-paused to override)"))
+            }
+            Status::Creating => Err(not_running()),
+            _ => Ok(()),
+        }
+    }
+
+    fn exec_wishes(&self, request: &Exec) -> Wishes {
+        Wishes { id: self.id().to_owned(), console: !matches!(request.terminal, Terminal::Inherit), ..Wishes::default() }
+    }
+
+    fn exec_plan(&self, config: &Config, process: &config::Process, (placement, wishes): (&Placement, &Wishes)) -> Result<(Plan, Option<OwnedFd>)> {
+        let cgroup = placement.directory()?;
+        let host = facts::host(config, placement);
+        let inside = Inside { config, has_user_namespace: config.namespaces.user.is_private() };
+        Ok((compile::exec(&inside, process, &host, wishes)?, cgroup))
+    }
+
+    fn exec_child<'a>(&self, plan: &'a Plan, request: &'a Exec, (placement, cgroup): (&Placement, Option<&'a OwnedFd>)) -> Result<Child<'a>> {
+        let init = self.init_pid().ok_or_else(not_running)?;
+        let procs = if placement.is_unified() { Vec::new() } else { placement.procs_files()? };
+        let given = Given { console: facts::console(&request.terminal)?, init: Some(init), procs, gate: None };
+        let fds = prepare::open(plan, given)?;
+        let stdio = request.stdio.each_ref().map(|fd| fd.as_ref().map(AsFd::as_fd));
+        Child::launch(&Launch { plan, fds, stdio, preserve: request.preserve_fds, cgroup: cgroup.map(AsFd::as_fd), fail_at: None })
+    }
+}

@@ -1,0 +1,93 @@
+//! From what was looked up to what `compile` needs: the host's facts, and the caller's wishes.
+
+use super::{Create, Keyring, Pivot, Runtime, Terminal};
+use crate::cgroup::{CgroupDriver, Layout, Placement, Refusal, Wanted};
+use crate::compile::{Wishes, is_shared};
+use crate::config::{Config, MountWhat};
+use crate::error::{Error, Result};
+use crate::host::{self, Cgroups, Hierarchy, Host};
+use crate::{notify, socket};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+impl Runtime {
+    /// Where a container goes among the cgroups.
+    pub(super) fn place(&self, id: &str, config: &Config) -> Result<Placement> {
+        let refusal = if self.rootless.tolerates() { Refusal::Tolerated } else { Refusal::Fatal };
+        if self.driver == CgroupDriver::Disabled {
+            return Ok(Placement::default());
+        }
+        Layout::look()?.place(&Wanted { path: config.cgroups_path.as_deref(), id, driver: self.driver, refusal })
+    }
+
+    /// What the caller asked for, as `compile` needs it.
+    pub(super) fn wishes(&self, id: &str, request: &Create) -> Wishes {
+        let directory = |_: &PathBuf| notify::directory(&self.store.path_of(id)).display().to_string();
+        Wishes {
+            id: id.to_owned(),
+            no_pivot: request.pivot == Pivot::Move,
+            keep_keyring: request.keyring == Keyring::Inherit,
+            console: !matches!(request.terminal, Terminal::Inherit),
+            notify: request.notify_socket.as_ref().map(directory),
+            listen_fds: request.listen_fds,
+        }
+    }
+}
+
+/// The host, for this container.
+pub(super) fn host(config: &Config, placement: &Placement) -> Host {
+    let shared = is_shared(config).then(|| host::mount_point_of(&config.rootfs)).flatten();
+    let files = config.mounts.iter().filter_map(|mount| match &mount.what {
+        MountWhat::Bind { source, .. } if !source.is_dir() => Some(source.clone()),
+        _ => None,
+    });
+    Host { cgroup: cgroups(placement), rootfs_parent: shared, files: files.collect(), ..Host::look() }
+}
+
+/// How a container's cgroups are seen and joined.
+pub(super) fn cgroups(placement: &Placement) -> Cgroups {
+    if placement.is_none() {
+        return Cgroups::None;
+    }
+    let text = |path: &Path| path.display().to_string();
+    let mut directories = placement.directories();
+    if placement.is_unified() {
+        return Cgroups::Unified { path: directories.next().map_or_else(String::new, |(_, path)| text(path)) };
+    }
+    Cgroups::Hierarchies(directories.map(|(controllers, path)| hierarchy(controllers, text(path))).collect())
+}
+
+fn hierarchy(controllers: &[String], path: String) -> Hierarchy {
+    let options = controllers.join(",");
+    Hierarchy { name: options.trim_start_matches("name=").to_owned(), options, path }
+}
+
+/// The socket that the terminal's master goes to.
+pub(super) fn console(terminal: &Terminal) -> Result<Option<OwnedFd>> {
+    match terminal {
+        Terminal::Inherit => Ok(None),
+        Terminal::Socket(path) => socket::connect(path).map(Some),
+        Terminal::Fd(fd) => fd.try_clone().map(Some).map_err(|error| Error::io("dup", "console socket", error)),
+    }
+}
+
+/// Writes a pid file whole, or not at all: decimal, without a newline.
+pub(super) fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let temporary = path.with_file_name(format!(".{name}"));
+    let _ = std::fs::remove_file(&temporary);
+    let write = || -> std::io::Result<()> {
+        use std::io::Write;
+        std::fs::File::create_new(&temporary)?.write_all(pid.to_string().as_bytes())?;
+        std::fs::rename(&temporary, path)
+    };
+    write().map_err(|error| {
+        let _ = std::fs::remove_file(&temporary);
+        Error::io("write", path, error)
+    })
+}
+
+/// Sends a pidfd to whoever listens: `--pidfd-socket`.
+pub(super) fn send_pidfd(path: &Path, pidfd: std::os::fd::BorrowedFd<'_>) -> Result<()> {
+    socket::send_fd(socket::connect(path)?, pidfd, b"pidfd")
+}

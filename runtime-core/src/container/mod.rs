@@ -1,0 +1,146 @@
+//! The story: what happens to a container, from `create` to `delete`. Each verb is one short page; what it takes is in other rooms.
+
+mod create;
+mod delete;
+mod exec;
+mod facts;
+mod lifecycle;
+mod request;
+mod start;
+
+pub use exec::{Exec, IgnorePaused, Process};
+pub use request::{Create, Keyring, Pivot, Rootless, Terminal};
+
+use crate::cgroup::{CgroupDriver, Placement};
+use crate::config::{self, Config};
+use crate::error::{Error, ErrorKind, Result};
+use crate::state::{Entry, Record, State, Status, Store};
+use std::path::PathBuf;
+
+/// Where containers' state lives, and how this host's cgroups are driven.
+///
+/// ```no_run
+/// use runtime_core::{Create, Runtime};
+///
+/// let runtime = Runtime::new("/run/my-containers");
+/// let mut web = runtime.create("web1", &Create::of("/srv/bundles/web"))?;
+/// web.start()?;
+/// web.kill(15)?;
+/// # Ok::<(), runtime_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    store: Store,
+    driver: CgroupDriver,
+    rootless: Rootless,
+}
+
+impl Runtime {
+    /// The containers whose state is below `root`; it is made when it is needed.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { store: Store::new(root), driver: CgroupDriver::default(), rootless: Rootless::default() }
+    }
+
+    /// Who makes cgroups for new containers. Those that exist keep theirs.
+    #[must_use]
+    pub fn with_cgroup_driver(mut self, driver: CgroupDriver) -> Self {
+        self.driver = driver;
+        self
+    }
+
+    /// What a refused cgroup means.
+    #[must_use]
+    pub fn with_rootless(mut self, rootless: Rootless) -> Self {
+        self.rootless = rootless;
+        self
+    }
+
+    /// The container with this id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::InvalidId`].
+    pub fn load(&self, id: &str) -> Result<Container> {
+        Container::of(&self.store, self.store.open(id)?)
+    }
+
+    /// All containers, by id. What cannot be read, since it is just coming or going, is left out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Call`] if the state directory cannot be read: `ENOENT` where there is none.
+    pub fn list(&self) -> Result<Vec<Container>> {
+        Ok(self.store.ids()?.iter().filter_map(|id| self.load(id).ok()).collect())
+    }
+}
+
+/// A container that exists: created, running, paused or stopped.
+#[derive(Debug)]
+pub struct Container {
+    store: Store,
+    entry: Entry,
+    record: Record,
+}
+
+impl Container {
+    fn of(store: &Store, entry: Entry) -> Result<Self> {
+        let record = entry.record()?;
+        Ok(Self { store: store.clone(), entry, record })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.record.id
+    }
+
+    /// Where in its life it is, now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Call`] if `/proc` or its cgroup cannot be read.
+    pub fn status(&self) -> Result<Status> {
+        self.entry.signs(&self.record)?.status(|| self.placement()?.is_frozen())
+    }
+
+    /// What `state` prints: runtime-spec, runtime, "State".
+    ///
+    /// # Errors
+    /// As [`Container::status`].
+    pub fn state(&self) -> Result<State> {
+        Ok(State::of(&self.record, self.status()?))
+    }
+
+    /// Its first process, as the caller sees it; none when it has ended.
+    #[must_use]
+    pub fn init_pid(&self) -> Option<i32> {
+        self.record.init.filter(|init| init.is_alive().unwrap_or(false)).map(|init| init.pid)
+    }
+
+    /// The configuration it was created from, whatever the bundle says by now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Call`] if it cannot be read.
+    pub fn config(&self) -> Result<Config> {
+        config::from_slice(&self.entry.config()?, &self.record.bundle)
+    }
+
+    /// `process` of that configuration, as the file has it: what `exec` starts from.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`] if it has none.
+    pub fn process(&self) -> Result<oci_spec::runtime::Process> {
+        let value: serde_json::Value = serde_json::from_slice(&self.entry.config()?).map_err(|error| Error::config("process", error))?;
+        let process = value.get("process").ok_or_else(|| Error::config("process", "process property must not be empty"))?;
+        config::parse_process(process.to_string().as_bytes()).map(|(process, _)| process)
+    }
+
+    /// Its place among the cgroups; nowhere, if it has none.
+    fn placement(&self) -> Result<Placement> {
+        placement(&self.record)
+    }
+}
+
+/// A record's place among the cgroups.
+fn placement(record: &Record) -> Result<Placement> {
+    let Some(value) = &record.cgroup else { return Ok(Placement::default()) };
+    serde_json::from_value(value.clone()).map_err(|error| Error::new(ErrorKind::Unsupported, format!("read state.json: cgroup: {error}")))
+}

@@ -1,0 +1,201 @@
+//! `start`, signals, freezing: what happens to a container that exists.
+
+use super::{Container, lifecycle};
+use crate::cgroup::{OomWatch, Scope, Stats};
+use crate::compile;
+use crate::config::Membership;
+use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::{self, Kind, Lookup, Place};
+use crate::notify::Notify;
+use crate::pidfd::{ExitStatus, Pidfd};
+use crate::spawn;
+use crate::state::{Gate, Outcome, Status};
+use nix::sys::signal::Signal;
+use oci_spec::runtime::LinuxResources;
+use runtime_init::Report;
+use std::os::fd::OwnedFd;
+
+impl Container {
+    /// Starts the program, and returns when it runs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongState`] unless the container is created; [`ErrorKind::Hook`], [`ErrorKind::Program`],
+    /// [`ErrorKind::Step`]: the container is stopped then.
+    pub fn start(&mut self) -> Result<()> {
+        let entry = self.store.lock(self.id())?;
+        self.record = entry.record()?;
+        match self.status()? {
+            Status::Created => {}
+            Status::Stopped => return Err(wrong("cannot start a container that has stopped")),
+            Status::Running => return Err(wrong("cannot start an already running container")),
+            other => return Err(wrong(format!("cannot start a container in the {other} state"))),
+        }
+        let config = self.config()?;
+        if config.process.is_none() {
+            return Err(Error::config("process", "process property must not be empty"));
+        }
+        let pid = self.record.init.map_or(0, |init| init.pid);
+        let notify = self.record.notify_socket.as_ref().map(|_| Notify::listen(entry.path())).transpose()?;
+        let state = lifecycle::state_json(&self.record, Status::Created)?;
+        if !config.hooks.start_container.is_empty() {
+            let inside = lifecycle::inside(&config, pid, Lookup::Container)?;
+            self.or_stop(hooks::run(Kind::StartContainer, &config.hooks.start_container, &state, Place::Container(&inside)))?;
+        }
+        let outcome = Gate::open(&entry)?;
+        self.or_stop(self.told(outcome, &config))?;
+        let state = lifecycle::state_json(&self.record, Status::Running)?;
+        let place = Place::Host { cwd: Some(&self.record.bundle) };
+        self.or_stop(hooks::run(Kind::Poststart, &config.hooks.poststart, &state, place))?;
+        drop(entry);
+        self.tell_host(notify.as_ref())
+    }
+
+    /// What became of the program.
+    fn told(&self, outcome: Outcome, config: &crate::config::Config) -> Result<()> {
+        match outcome {
+            Outcome::Exec => Ok(()),
+            Outcome::Gone => Err(wrong("container process is already dead")),
+            Outcome::Reported(bytes) => {
+                let report = Report::from_bytes(&bytes).ok_or_else(|| wrong("the init sent no report"))?;
+                let placement = self.placement()?;
+                let host = super::facts::host(config, &placement);
+                let wishes = compile::Wishes { id: self.id().to_owned(), console: self.record.terminal, ..Default::default() };
+                let plan = compile::create(config, &host, &wishes)?;
+                Err(spawn::failure(&plan, &report))
+            }
+        }
+    }
+
+    /// A container whose start failed is stopped.
+    fn or_stop(&self, result: Result<()>) -> Result<()> {
+        result.inspect_err(|_| {
+            let _ = self.record.init.map(|init| init.signal(Signal::SIGKILL as i32));
+            let _ = lifecycle::wait_for_end(&self.record);
+        })
+    }
+
+    fn tell_host(&self, notify: Option<&Notify>) -> Result<()> {
+        let (Some(notify), Some(host)) = (notify, &self.record.notify_socket) else { return Ok(()) };
+        let pidfd = self.pidfd()?;
+        notify.forward(pidfd, self.record.init.map_or(0, |init| init.pid), host).map(drop)
+    }
+
+    /// Sends a signal to the first process; SIGKILL to all, where its end does not end them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`] if it has ended.
+    pub fn kill(&self, signal: i32) -> Result<()> {
+        let init = self.record.init.ok_or_else(not_running)?;
+        let shares_pids = || self.config().is_ok_and(|config| config.namespaces.pid != Membership::New);
+        if signal == Signal::SIGKILL as i32 && shares_pids() {
+            if !init.is_alive()? {
+                return Err(not_running());
+            }
+            return self.kill_all(signal).or_else(|_| init.signal(signal));
+        }
+        init.signal(signal)?;
+        if signal == Signal::SIGKILL as i32 {
+            // A frozen process of cgroup v1 does not die before it is thawed.
+            let placement = self.placement()?;
+            if placement.is_frozen().unwrap_or(false) {
+                placement.thaw()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a signal to every process in the container's cgroups.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Call`] if the cgroups cannot be read.
+    pub fn kill_all(&self, signal: i32) -> Result<()> {
+        self.placement()?.kill_all(signal)
+    }
+
+    /// Every process in the container's cgroups, as the caller sees them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Call`] if the cgroups cannot be read.
+    pub fn pids(&self) -> Result<Vec<i32>> {
+        self.placement()?.pids()
+    }
+
+    /// Stops all processes until [`Container::resume`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`] unless it is created or running.
+    pub fn pause(&self) -> Result<()> {
+        let _entry = self.store.lock(self.id())?;
+        match self.status()? {
+            Status::Created | Status::Running => self.placement()?.freeze(),
+            _ => Err(not_running()),
+        }
+    }
+
+    /// Lets them go on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotPaused`] unless it is paused.
+    pub fn resume(&self) -> Result<()> {
+        let _entry = self.store.lock(self.id())?;
+        match self.status()? {
+            Status::Paused => self.placement()?.thaw(),
+            _ => Err(Error::new(ErrorKind::NotPaused, "container not paused")),
+        }
+    }
+
+    /// Sets other limits; devices are left as they are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`] if it has ended; [`ErrorKind::Call`] if the kernel refuses a limit.
+    pub fn update(&self, resources: &LinuxResources) -> Result<()> {
+        let _entry = self.store.lock(self.id())?;
+        if self.status()? == Status::Stopped {
+            return Err(not_running());
+        }
+        self.placement()?.apply(Some(resources), Scope::Update)
+    }
+
+    /// What the container uses now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Call`] if the cgroups cannot be read.
+    pub fn stats(&self) -> Result<Stats> {
+        self.placement()?.stats()
+    }
+
+    /// Watches for processes killed for want of memory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Call`] if the cgroups cannot be watched.
+    pub fn watch_oom(&self) -> Result<OomWatch> {
+        self.placement()?.watch_oom()
+    }
+
+    /// A pidfd of the first process.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`] if it has ended.
+    pub fn pidfd(&self) -> Result<OwnedFd> {
+        let init = self.record.init.ok_or_else(not_running)?;
+        spawn::sys::pidfd_open(init.pid).map_err(|_| not_running())
+    }
+
+    /// Waits for the end of the first process, which must be a child of the caller's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Call`] if it is not.
+    pub fn wait(&self) -> Result<ExitStatus> {
+        let pid = self.record.init.map_or(0, |init| init.pid);
+        Pidfd::from(self.pidfd()?).wait().map_err(|errno| Error::call("waitid", pid.to_string(), errno))
+    }
+}
+
+fn wrong(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::WrongState, what)
+}
+
+pub(super) fn not_running() -> Error {
+    Error::new(ErrorKind::NotRunning, "container not running")
+}
+

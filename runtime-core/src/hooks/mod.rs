@@ -1,0 +1,75 @@
+//! Hooks: programs of the host's owner, run at fixed moments of a container's life with its state on their stdin.
+//!
+//! Invariants: no hook leaves a zombie, outlives its timeout or stalls on its own output; the state is delivered without SIGPIPE
+//! to the caller. Which hook runs when is the story's business (`container`), not this room's.
+//!
+//! ```text
+//! hooks::run(Kind::CreateRuntime, &config.hooks.create_runtime, &state, Place::Host { cwd: Some(&config.bundle) })?;
+//! ```
+
+mod inside;
+mod process;
+mod sys;
+
+use crate::config::Hook;
+use crate::error::{Error, ErrorKind, Result};
+use std::fmt::{self, Display};
+use std::path::Path;
+
+pub(crate) use inside::{Inside, Lookup};
+
+/// The moment a hook runs at, named as in `config.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Prestart,
+    CreateRuntime,
+    CreateContainer,
+    StartContainer,
+    Poststart,
+    Poststop,
+}
+
+impl Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prestart => "prestart",
+            Self::CreateRuntime => "createRuntime",
+            Self::CreateContainer => "createContainer",
+            Self::StartContainer => "startContainer",
+            Self::Poststart => "poststart",
+            Self::Poststop => "poststop",
+        })
+    }
+}
+
+/// Where a hook runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// In the runtime's namespaces.
+    Host {
+        /// The directory to run in; none is the caller's.
+        cwd: Option<&'a Path>,
+    },
+    /// In the container's namespaces.
+    Container(&'a Inside),
+}
+
+/// Runs the hooks one after the other; the first that fails is the last that ran.
+pub(crate) fn run(kind: Kind, hooks: &[Hook], state: &[u8], place: Place<'_>) -> Result<()> {
+    let mut numbered = hooks.iter().enumerate();
+    numbered.try_for_each(|(index, hook)| run_one(kind, index, hook, state, place))
+}
+
+/// Runs all hooks, whatever becomes of each, and tells what went wrong: `poststop`'s failures are warnings.
+pub(crate) fn run_all(kind: Kind, hooks: &[Hook], state: &[u8], place: Place<'_>) -> Vec<Error> {
+    let numbered = hooks.iter().enumerate();
+    numbered.filter_map(|(index, hook)| run_one(kind, index, hook, state, place).err()).collect()
+}
+
+fn run_one(kind: Kind, index: usize, hook: &Hook, state: &[u8], place: Place<'_>) -> Result<()> {
+    let ran = process::run(hook, state, place);
+    ran.map_err(|error| error.with_kind(ErrorKind::Hook).during(format_args!("error running {kind} hook #{index}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! Looking: what this host can do. Read-only; every fact can be set otherwise, so that a plan for any host compiles on every host.
+
+use std::path::{Path, PathBuf};
+
+/// The facts a plan depends on.
+#[derive(Debug, Clone)]
+pub(crate) struct Host {
+    /// The capabilities the caller has: its permitted set.
+    pub(crate) capabilities: u64,
+    /// `mount_setattr(2)`: Linux 5.12.
+    pub(crate) mount_setattr: bool,
+    /// Is an `exec` enough to enter a new time namespace? Linux 6.1; before, it takes a fork.
+    pub(crate) exec_enters_time: bool,
+    /// How a container's cgroups are seen and joined.
+    pub(crate) cgroup: Cgroups,
+    /// The mount that the root's directory is on, where the plan must make it private.
+    pub(crate) rootfs_parent: Option<String>,
+    /// Is the caller itself in a user namespace? Then nodes cannot be made, whatever its capabilities.
+    pub(crate) in_user_namespace: bool,
+    /// The sources of bind mounts that are not directories.
+    pub(crate) files: Vec<PathBuf>,
+    /// Is AppArmor's `attr/apparmor/` there?
+    pub(crate) apparmor: bool,
+}
+
+/// How a container's cgroups are seen and joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cgroups {
+    /// Version 2 alone: born into, by `CLONE_INTO_CGROUP`.
+    Unified {
+        /// The container's directory on the host, for a bind where it has no cgroup namespace.
+        path: String,
+    },
+    /// Version 1, or both: attached to one after the other.
+    Hierarchies(Vec<Hierarchy>),
+    /// None that the caller may use.
+    None,
+}
+
+/// One version 1 hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hierarchy {
+    /// The directory's name below `/sys/fs/cgroup`: `cpu,cpuacct`; empty for the version 2 one beside them.
+    pub(crate) name: String,
+    /// What `mount(2)` takes to mount it: `cpu,cpuacct`, `name=systemd`.
+    pub(crate) options: String,
+    /// The container's directory on the host.
+    pub(crate) path: String,
+}
+
+const CAP_SYS_ADMIN: u32 = 21;
+
+impl Host {
+    /// Looks.
+    pub(crate) fn look() -> Self {
+        let (major, minor) = kernel();
+        Self {
+            capabilities: permitted(),
+            mount_setattr: (major, minor) >= (5, 12),
+            exec_enters_time: (major, minor) >= (6, 1),
+            cgroup: Cgroups::None,
+            rootfs_parent: None,
+            in_user_namespace: in_user_namespace(),
+            files: Vec::new(),
+            apparmor: Path::new("/sys/kernel/security/apparmor").exists(),
+        }
+    }
+
+    /// Is this source of a bind mount something other than a directory?
+    pub(crate) fn is_file(&self, source: &Path) -> bool {
+        self.files.iter().any(|file| file == source)
+    }
+
+    /// May the caller mount and join as it likes?
+    pub(crate) fn is_privileged(&self) -> bool {
+        self.capabilities & 1 << CAP_SYS_ADMIN != 0
+    }
+}
+
+/// Only the first user namespace maps all ids to themselves. Another that does so too is taken for it, and can do as much.
+fn in_user_namespace() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_ascii_whitespace().ne(["0", "0", "4294967295"])
+}
+
+/// The kernel's version, its first two numbers.
+fn kernel() -> (u32, u32) {
+    let Ok(name) = nix::sys::utsname::uname() else { return (0, 0) };
+    let release = name.release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|digits| digits.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+fn permitted() -> u64 {
+    let all = caps::read(None, caps::CapSet::Permitted).unwrap_or_default();
+    all.iter().fold(0, |mask, capability| mask | capability.bitmask())
+}
+
+/// The mount point a path is on, from `/proc/self/mountinfo`.
+pub(crate) fn mount_point_of(path: &Path) -> Option<String> {
+    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape);
+    points.filter(|point| path.starts_with(point)).max_by_key(String::len)
+}
+
+/// `\040` and its like, as mountinfo writes them.
+fn unescape(field: &str) -> String {
+    field.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
+}

@@ -1,0 +1,237 @@
+//! The moment: a child is cloned, becomes the sealed init, and is talked to until its program runs.
+//!
+//! ```text
+//! parent                                    init
+//!   clone ────────────────────────────────▶ walks the plan
+//!   next()  ◀──────────────── Reached(point)
+//!   go()    ────────────────────────────▶
+//!   next()  ◀──────────── Hopped(pid)          goes on in another process, which waits
+//!   (maps)  ────────────────────────────▶
+//!   next()  ◀──────────── Failed, or the end: exec
+//! ```
+//!
+//! Invariants: a [`Child`] that is dropped before it was released is killed and reaped. Nothing here reads `config.json` or makes ops.
+
+mod exe;
+mod fds;
+mod launch;
+mod maps;
+pub(crate) mod sys;
+
+pub use launch::FailAt;
+pub(crate) use launch::{Launch, user_namespace};
+
+use crate::compile::{self, Plan};
+use crate::error::{Error, ErrorKind, Result, Words};
+use launch::{Cloned, Lent};
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv, send};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::Pid;
+use runtime_init::{Op, Report, ReportKind};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+
+/// A child on its way to its program.
+pub(crate) struct Child<'a> {
+    plan: &'a Plan,
+    pid: i32,
+    pidfd: OwnedFd,
+    control: OwnedFd,
+    recorder: sys::Recorder,
+    lent: Lent,
+    released: bool,
+}
+
+/// What a child says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// It waits at this point.
+    Reached(u32),
+    /// Its program runs.
+    Executed,
+}
+
+impl<'a> Child<'a> {
+    /// Clones a child that walks the plan.
+    pub(crate) fn launch(launch: &Launch<'a>) -> Result<Self> {
+        let Cloned { pid, pidfd, control, recorder, lent } = launch::launch(launch)?;
+        let child = Self { plan: launch.plan, pid, pidfd, control, recorder, lent, released: false };
+        match &child.plan.clone.user {
+            Some(user) if child.plan.clone.namespaces & nix::libc::CLONE_NEWUSER.cast_unsigned() != 0 => {
+                maps::write(child.pid, user)?;
+                child.go()?;
+            }
+            _ => {}
+        }
+        Ok(child)
+    }
+
+    /// Its process id, as the caller sees it. A plan that hops changes it.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Lets it go on from where it waits.
+    pub(crate) fn go(&self) -> Result<()> {
+        match send(self.control.as_raw_fd(), &[1], MsgFlags::MSG_NOSIGNAL) {
+            // It is dead; `next` will tell how.
+            Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
+            Err(errno) => Err(Error::call("send", "init", errno)),
+        }
+    }
+
+    /// The next thing it says.
+    pub(crate) fn next(&mut self) -> Result<Event> {
+        loop {
+            let mut bytes = [0u8; size_of::<Report>()];
+            let count = match recv(self.control.as_raw_fd(), &mut bytes, MsgFlags::empty()) {
+                Err(Errno::EINTR) => continue,
+                Err(Errno::ECONNRESET) => 0,
+                other => other.map_err(|errno| Error::call("recv", "init", errno))?,
+            };
+            if count == 0 {
+                return self.end();
+            }
+            let report = Report::from_bytes(bytes.get(..count).unwrap_or_default());
+            let report = report.ok_or_else(|| Error::call("recv", "init", Errno::EPROTO))?;
+            match report.kind {
+                ReportKind::Reached => return Ok(Event::Reached(u32::try_from(report.value).unwrap_or(0))),
+                ReportKind::Failed => return Err(failure(self.plan, &report)),
+                ReportKind::Hopped => self.follow(&report)?,
+            }
+        }
+    }
+
+    /// It goes on as another process.
+    fn follow(&mut self, report: &Report) -> Result<()> {
+        let old = self.pid;
+        self.pid = i32::try_from(report.value).map_err(|_| Error::call("recv", "init", Errno::EPROTO))?;
+        let _ = waitpid(Pid::from_raw(old), None);
+        self.pidfd = sys::pidfd_open(self.pid)?;
+        let is_user = |op| matches!(op, Op::Hop { kind } if kind & nix::libc::CLONE_NEWUSER.cast_unsigned() != 0);
+        let step = self.plan.steps.get(report.pc as usize);
+        if let Some(user) = self.plan.clone.user.as_ref().filter(|_| step.is_some_and(|step| is_user(step.op))) {
+            maps::write(self.pid, user)?;
+        }
+        self.go()
+    }
+
+    /// The conversation is over: its exec has closed it, or it died.
+    fn end(&self) -> Result<Event> {
+        let pc = self.recorder.record().pc.load(Ordering::Relaxed) as usize;
+        if self.plan.steps.get(pc).is_some_and(|step| matches!(step.op, Op::Exec { .. } | Op::Park { .. })) {
+            return Ok(Event::Executed);
+        }
+        if let Some(errno) = self.lent.exec_error() {
+            return Err(Error::call("execveat", "runtime-init", errno));
+        }
+        let how = match waitid(Id::PIDFd(self.pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+            Ok(WaitStatus::Signaled(_, signal, _)) => format!("killed by {signal}"),
+            Ok(WaitStatus::Exited(_, code)) => format!("exited with {code}"),
+            _ => "died".into(),
+        };
+        Err(Error::new(ErrorKind::Step, format!("{how} at {}", place(self.plan, pc))))
+    }
+
+    /// Takes the listener of the filter it is about to load, out of its table of descriptors: the filter may be about any system
+    /// call that it could use to hand it over.
+    pub(crate) fn take_listener(&self) -> Result<OwnedFd> {
+        let record = self.recorder.record();
+        loop {
+            let fd = record.listener.load(Ordering::Acquire);
+            if fd > 0 {
+                let listener = sys::pidfd_getfd(self.pidfd(), fd - 1).map_err(|errno| Error::call("pidfd_getfd", "seccomp listener", errno))?;
+                record.taken.store(1, Ordering::Release);
+                return Ok(listener);
+            }
+            if self.is_over() {
+                return self.end().and(Err(Error::call("recv", "seccomp listener", Errno::EPIPE)));
+            }
+            std::thread::sleep(std::time::Duration::from_micros(50));
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let mut fds = [PollFd::new(self.pidfd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|count| count > 0)
+    }
+
+    /// From here on it is the caller's: it stays when this is dropped.
+    pub(crate) fn release(mut self) {
+        self.released = true;
+    }
+}
+
+impl Drop for Child<'_> {
+    fn drop(&mut self) {
+        if self.released {
+            return;
+        }
+        let _ = nix::sys::signal::kill(Pid::from_raw(self.pid), nix::sys::signal::Signal::SIGKILL);
+        while waitpid(Pid::from_raw(self.pid), None) == Err(Errno::EINTR) {}
+    }
+}
+
+/// `step 31 of 36: linux.maskedPaths[2] /proc/keys: mount`.
+fn place(plan: &Plan, pc: usize) -> String {
+    let count = plan.steps.len();
+    match plan.steps.get(pc) {
+        Some(step) => format!("step {} of {count}: {}{}", pc + 1, about(plan.subject(step)), compile::call(&step.op, 0)),
+        None => format!("step {} of {count}", pc + 1),
+    }
+}
+
+fn about(subject: &str) -> String {
+    if subject.is_empty() { String::new() } else { format!("{subject}: ") }
+}
+
+/// A failed step in words.
+pub(crate) fn failure(plan: &Plan, report: &Report) -> Error {
+    let errno = Errno::from_raw(report.errno);
+    let Some(step) = plan.steps.get(report.pc as usize) else {
+        return Error::new(ErrorKind::Step, format!("the init cannot read its plan: {}", Words(errno))).with_errno(errno);
+    };
+    match step.op {
+        Op::FindProgram { .. } => program_error(plan, errno),
+        op => {
+            let mut what = format!("{}{}", about(plan.subject(step)), compile::call(&op, report.detail));
+            if let Some(option) = option(plan, &op, report.detail) {
+                what += &format!(" {option:?}");
+            }
+            let kind = if matches!(op, Op::Exec { .. }) { ErrorKind::Program } else { ErrorKind::Step };
+            Error::new(kind, format!("{what}: {}", Words(errno))).with_errno(errno)
+        }
+    }
+}
+
+/// The option that a file system did not take.
+fn option(plan: &Plan, op: &Op, detail: u32) -> Option<String> {
+    let Op::NewFs { options, .. } = *op else { return None };
+    let index = detail.checked_sub(runtime_init::report::part::OPTIONS)? as usize;
+    let texts = plan.texts(options);
+    let pair = texts.chunks(2).nth(index)?;
+    Some(pair.join("=").trim_end_matches('=').to_owned())
+}
+
+/// In the words that engines know: they take the exit code 126 or 127 from them.
+fn program_error(plan: &Plan, errno: Errno) -> Error {
+    let argv = plan.steps.iter().find_map(|step| match step.op {
+        Op::Exec { argv, .. } => plan.texts(argv).into_iter().next(),
+        _ => None,
+    });
+    let name = argv.unwrap_or_default();
+    let words = match errno {
+        _ if !name.contains('/') => "executable file not found in $PATH".to_owned(),
+        Errno::ENOENT => format!("stat {name}: no such file or directory"),
+        Errno::EACCES => "permission denied".to_owned(),
+        Errno::EISDIR => "is a directory".to_owned(),
+        other => Words(other).to_string(),
+    };
+    Error::new(ErrorKind::Program, format!("exec: {name:?}: {words}")).with_errno(errno)
+}
