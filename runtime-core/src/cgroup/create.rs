@@ -4,7 +4,7 @@
 //! never a parent.
 
 use super::file;
-use super::place::{Group, Placement, Version, is_permission};
+use super::place::{Group, Placement, Version};
 use super::resources;
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
@@ -25,7 +25,7 @@ pub(crate) struct Created {
     pub(crate) directory: Option<OwnedFd>,
 }
 
-/// Controllers that cannot be used in a threaded cgroup.
+/// How engines know that a threaded cgroup cannot have the controllers asked for.
 const NO_DOMAIN: &str = "cannot enter cgroupv2";
 
 impl Placement {
@@ -78,7 +78,8 @@ impl Placement {
     /// Removes the directories and every sub-cgroup in them. Gone already is as good.
     pub(crate) fn remove(&self) -> Result<()> {
         let mut first = Ok(());
-        for group in &self.groups {
+        // A mount point is never a container's own.
+        for group in self.groups.iter().filter(|group| group.dir != group.mount) {
             match remove_tree(&group.dir) {
                 Err(error) if first.is_ok() => first = Err(error),
                 _ => {}
@@ -112,11 +113,12 @@ impl From<Failure> for Error {
 
 impl Made {
     fn group(&mut self, group: &Group, limits: Version, resources: Option<&LinuxResources>) -> std::result::Result<(), Failure> {
-        if !self.mkdir(&group.dir)? {
+        let new = self.mkdir(&group.dir)?;
+        if !new {
             self.found.push(group.clone());
         }
         match group.version {
-            Version::One if group.controllers.iter().any(|name| name == "cpuset") => inherit_cpuset(group),
+            Version::One if group.controllers.iter().any(|name| name == "cpuset") => inherit_cpuset(group, new),
             // Beside v1 hierarchies the unified one has nothing to limit with.
             Version::Two if limits == Version::Two => enable_controllers(group, resources),
             Version::One | Version::Two => Ok(()),
@@ -149,9 +151,12 @@ impl Made {
 }
 
 /// A v1 cpuset without CPUs or memory nodes takes no process, and a new one has none.
-fn inherit_cpuset(group: &Group) -> std::result::Result<(), Failure> {
+fn inherit_cpuset(group: &Group, new: bool) -> std::result::Result<(), Failure> {
     for name in ["cpuset.cpus", "cpuset.mems"] {
-        cpuset(&group.dir, &group.mount, name)?;
+        match group.dir.parent() {
+            Some(parent) if new => fill_cpuset(&group.dir.join(name), &cpuset(parent, &group.mount, name)?)?,
+            _ => drop(cpuset(&group.dir, &group.mount, name)?),
+        }
     }
     Ok(())
 }
@@ -163,18 +168,19 @@ fn cpuset(dir: &Path, mount: &Path, name: &str) -> std::result::Result<String, F
     let parent = dir.parent().filter(|_| own.trim().is_empty() && dir != mount);
     let Some(parent) = parent else { return Ok(own) };
     let inherited = cpuset(parent, mount, name)?;
-    file::write(&path, inherited.trim()).map_err(|errno| Failure::Call("write", path, errno))?;
+    fill_cpuset(&path, &inherited)?;
     Ok(inherited)
+}
+
+fn fill_cpuset(path: &Path, value: &str) -> std::result::Result<(), Failure> {
+    file::write(path, value.trim()).map_err(|errno| Failure::Call("write", path.to_owned(), errno))
 }
 
 /// Sees to it that the directory has every controller the hierarchy has. One that cannot be had is missed by the limit that needs it.
 fn enable_controllers(group: &Group, resources: Option<&LinuxResources>) -> std::result::Result<(), Failure> {
     let read = |dir: &Path| file::read(&dir.join("cgroup.controllers"));
     let missing = |errno| Failure::Call("read", group.dir.join("cgroup.controllers"), errno);
-    let all = match read(&group.mount) {
-        Ok(all) => all,
-        Err(errno) => return Err(missing(errno)),
-    };
+    let all = read(&group.mount).map_err(missing)?;
     if read(&group.dir).map_err(missing)? == all {
         return Ok(());
     }
@@ -199,7 +205,9 @@ fn leave_invalid_state(dir: &Path, resources: Option<&LinuxResources>) -> std::r
     let at = dir.display();
     match kind {
         "domain invalid" if needs_domain => Err(format!("{NO_DOMAIN} \"{at}\" with domain controllers -- it is in an invalid state")),
-        "domain threaded" | "threaded" if needs_domain => Err(format!("{NO_DOMAIN} \"{at}\" with domain controllers -- it is in {kind} mode")),
+        "domain threaded" | "threaded" if needs_domain => {
+            Err(format!("{NO_DOMAIN} \"{at}\" with domain controllers -- it is in {kind} mode"))
+        }
         "domain invalid" => {
             let _ = file::write(&path, "threaded");
             Ok(())
@@ -230,7 +238,7 @@ fn remove_tree(dir: &Path) -> Result<()> {
     rmdir_patiently(dir).map_err(|errno| Error::call("rmdir", dir, errno))
 }
 
-/// At most a second and a half, most of it in the last tries.
+/// At most 0.8 s, most of it in the last tries.
 fn rmdir_patiently(dir: &Path) -> nix::Result<()> {
     let mut delay = Duration::from_micros(100);
     for _ in 0..13 {
@@ -248,9 +256,4 @@ fn rmdir(dir: &Path) -> nix::Result<()> {
         Err(Errno::ENOENT) => Ok(()),
         done => done,
     }
-}
-
-/// Would a rootless caller be let go without?
-pub(super) fn is_refused(error: &Error) -> bool {
-    error.errno().is_some_and(|raw| is_permission(Errno::from_raw(raw)))
 }

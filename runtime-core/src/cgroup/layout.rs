@@ -143,9 +143,9 @@ mod tests {
     const OWN: &str = "9:name=systemd:/s\n7:name=other:/\n4:memory:/slice/x\n2:cpu,cpuacct:/\n0::/user/1\n";
 
     fn check(mountinfo: &str, expected: Expect) {
-        let lines = hierarchies(mountinfo, &Own::parse(OWN)).into_iter().map(|mount| {
-            format!("{:?} [{}] {} root {}\n", mount.version, mount.controllers.join(" "), mount.point.display(), mount.root)
-        });
+        let lines = hierarchies(mountinfo, &Own::parse(OWN))
+            .into_iter()
+            .map(|mount| format!("{:?} [{}] {} root {}\n", mount.version, mount.controllers.join(" "), mount.point.display(), mount.root));
         expected.assert_eq(&lines.collect::<String>());
     }
 

@@ -1,6 +1,6 @@
 //! The cgroups of a container: where they are, what they limit, who is in them.
 //!
-//! A [`Layout`](layout::Layout) is what the host offers; a [`Placement`] is where one container goes. The placement is decided before anything
+//! A `Layout` is what the host offers; a `Placement` is where one container goes. The placement is decided before anything
 //! is made and is kept in the container's state, so every later command finds the cgroups without asking how they were chosen:
 //!
 //! ```text
@@ -16,7 +16,6 @@
 //! (v2) and `cpuset.*` (v1), without which the container's own files would not exist; every wait ends.
 
 // Not every verb of the container has found its way here.
-#![allow(dead_code)]
 
 mod create;
 mod delegate;

@@ -88,7 +88,14 @@ impl Layout {
     fn groups(&self, wanted: &Wanted<'_>) -> Result<Vec<Group>> {
         let path = wanted.path.filter(|path| !path.is_empty()).unwrap_or(wanted.id);
         let inner = clean(path);
-        let group = |mount: &Mount, dir| Group { version: mount.version, controllers: mount.controllers.clone(), mount: mount.point.clone(), dir };
+        if inner.as_os_str().is_empty() {
+            return Err(Error::config(
+                "linux.cgroupsPath",
+                format_args!("{path:?} is the root of every cgroup, which no container can be given"),
+            ));
+        }
+        let group =
+            |mount: &Mount, dir| Group { version: mount.version, controllers: mount.controllers.clone(), mount: mount.point.clone(), dir };
         if path.starts_with('/') {
             return Ok(self.mounts.iter().map(|mount| group(mount, mount.point.join(&inner))).collect());
         }
@@ -100,9 +107,9 @@ impl Layout {
     fn start(&self, mount: &Mount, own: &Own) -> PathBuf {
         let own = own.of(mount.controllers.first().map_or("", String::as_str)).unwrap_or("/");
         let alone = self.mounts.len() == 1 && mount.version == Version::Two;
-        let own = if alone { Path::new(own).parent().unwrap_or(Path::new("/")) } else { Path::new(own) };
+        let own = if alone { Path::new(own).parent().unwrap_or_else(|| Path::new("/")) } else { Path::new(own) };
         // In a container without a cgroup namespace the paths are the host's, and the mount shows but a part of them.
-        mount.point.join(clean(own.strip_prefix(&mount.root).unwrap_or(Path::new(""))))
+        mount.point.join(clean(own.strip_prefix(&mount.root).unwrap_or_else(|_| Path::new(""))))
     }
 }
 
@@ -297,6 +304,14 @@ mod tests {
     fn a_disabled_driver_places_nothing() {
         let wanted = Wanted { path: Some("/a"), id: "web1", driver: CgroupDriver::Disabled, refusal: Refusal::Fatal };
         assert!(Layout::unified("/c".into(), "/nowhere".into()).place(&wanted).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_root_is_nobodys_place() {
+        for path in ["/", "/..", ".", "a/.."] {
+            let wanted = Wanted { path: Some(path), id: "web1", driver: CgroupDriver::Files, refusal: Refusal::Fatal };
+            assert!(Layout::unified("/c".into(), "/nowhere".into()).place(&wanted).is_err(), "{path}");
+        }
     }
 
     #[test]

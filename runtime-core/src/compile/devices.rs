@@ -11,9 +11,12 @@ use runtime_init::{Op, Target};
 const DEFAULT: [(&str, u32, u32); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
-/// "dev symbolic links", and `/dev/core`, which every engine's users expect.
-const LINKS: [(&str, &str); 5] =
-    [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"), ("core", "/proc/kcore")];
+/// "dev symbolic links".
+const LINKS: [(&str, &str); 4] =
+    [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")];
+
+/// What every engine's users expect beside them, where the kernel has it.
+const CORE: (&str, &str) = ("core", "/proc/kcore");
 
 /// Makes the nodes and links. A `/dev` that is bound from the host is left as it is.
 pub(crate) fn make(plan: &mut Builder, config: &Config, host: &Host) {
@@ -33,14 +36,14 @@ pub(crate) fn make(plan: &mut Builder, config: &Config, host: &Host) {
         plan.about(format!("linux.devices[{index}] {}", device.path));
         node(plan, config, host, device);
     }
-    links(plan);
+    links(plan, host);
 }
 
-fn links(plan: &mut Builder) {
+fn links(plan: &mut Builder, host: &Host) {
     plan.about("/dev");
     let (name, target) = (plan.text("ptmx"), plan.text("pts/ptmx"));
     plan.push(Op::ReplaceBySymlink { dir: scratch::DEV, name, target });
-    for (name, target) in LINKS {
+    for (name, target) in LINKS.into_iter().chain(host.kcore.then_some(CORE)) {
         let (name, target) = (plan.text(name), plan.text(target));
         plan.push(Op::MakeSymlink { dir: scratch::DEV, name, target });
     }

@@ -27,8 +27,9 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
         Filtering::load(filter.as_ref(), plan, When::Parked);
     }
     plan.about("process");
-    plan.push(Op::Meet { point: point::CREATED });
+    // From here on a dead parent is noticed at the meeting, and a parent that has gone its way must not be taken for a dead one.
     plan.push(Op::DeathSignal { signal: 0 });
+    plan.push(Op::Meet { point: point::CREATED });
     let go = plan.source(Source::Gate);
     let report = plan.source(Source::GateReport);
     plan.push(Op::Park { go, report });

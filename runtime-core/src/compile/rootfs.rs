@@ -81,7 +81,7 @@ fn notify(plan: &mut Builder, config: &Config, host: &Host, wishes: &Wishes) -> 
     let Some(directory) = &wishes.notify else { return Ok(()) };
     plan.about("NOTIFY_SOCKET");
     let what = MountWhat::Bind { source: directory.into(), recursive: false };
-    mounts::add(plan, config, host, &Mount { destination: "/run/notify".into(), what, options: MountOptions::default() })
+    mounts::add(plan, config, host, &Mount { destination: "/run/notify".into(), what, options: MountOptions { set: nix::libc::MOUNT_ATTR_RDONLY, ..MountOptions::default() } })
 }
 
 /// The old root goes.

@@ -19,6 +19,8 @@ pub(crate) struct Host {
     pub(crate) in_user_namespace: bool,
     /// The sources of bind mounts that are not directories.
     pub(crate) files: Vec<PathBuf>,
+    /// Is `/proc/kcore` there?
+    pub(crate) kcore: bool,
     /// Is AppArmor's `attr/apparmor/` there?
     pub(crate) apparmor: bool,
 }
@@ -62,6 +64,7 @@ impl Host {
             rootfs_parent: None,
             in_user_namespace: in_user_namespace(),
             files: Vec::new(),
+            kcore: Path::new("/proc/kcore").exists(),
             apparmor: Path::new("/sys/kernel/security/apparmor").exists(),
         }
     }

@@ -5,11 +5,11 @@
 //!
 //! Invariant: devices are set at `create` only.
 
-use super::create::{Created, is_refused};
+use super::create::Created;
 use super::file;
 use super::place::{Placement, Refusal, Version, is_permission};
 use super::sys;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
@@ -32,18 +32,19 @@ pub(super) fn apply(placement: &Placement, resources: Option<&LinuxResources>, c
     let asked = resources.and_then(|resources| resources.devices().as_deref()).unwrap_or_default();
     let rules = rules::parse(asked)?;
     let done = match placement.version() {
-        Version::One => table::work_out(&rules).and_then(|table| write_table(placement, &table)),
+        Version::One => write_table(placement, &table::work_out(&rules).map_err(|error| error.during(PROPERTY))?),
         Version::Two => filter(&rules, created),
     };
     match done {
-        Err(error) if is_refused(&error) && may_go_without(placement, asked.is_empty()) => Ok(()),
+        Err(error) if may_go_without(placement, &error) => Ok(()),
         done => done.map_err(|error| error.during(PROPERTY)),
     }
 }
 
-/// A rootless caller, and one in a user namespace, can neither filter devices nor make nodes of them. Who asks for no rule loses none.
-fn may_go_without(placement: &Placement, none_asked: bool) -> bool {
-    placement.refusal == Refusal::Tolerated || in_user_namespace() || none_asked && placement.version() == Version::Two
+/// A rootless caller, and one in a user namespace, can neither filter devices nor make nodes of them.
+fn may_go_without(placement: &Placement, error: &Error) -> bool {
+    let refused = error.errno().is_some_and(|raw| is_permission(Errno::from_raw(raw)));
+    placement.refusal == Refusal::Tolerated || refused && in_user_namespace()
 }
 
 /// The first user namespace maps every id to itself.
@@ -55,8 +56,7 @@ fn in_user_namespace() -> bool {
 fn write_table(placement: &Placement, table: &table::Table) -> Result<()> {
     let Some(dir) = placement.dir("devices") else {
         // Without the controller every device is open to the container.
-        let errno = Errno::ENOENT;
-        return Err(Error::new(crate::ErrorKind::Unsupported, "the devices cgroup controller is not mounted").with_errno(errno));
+        return Err(Error::new(ErrorKind::Unsupported, "the devices cgroup controller is not mounted"));
     };
     let (all, exceptions) = table.files();
     file::set(&dir.join(all), "a")?;
@@ -69,7 +69,8 @@ fn write_table(placement: &Placement, table: &table::Table) -> Result<()> {
 fn filter(rules: &[Rule], created: &Created) -> Result<()> {
     let failed = |call: &'static str| move |errno| Error::call(call, "device filter", errno);
     let Some(cgroup) = &created.directory else { return Ok(()) };
-    let program = load(&program::compile(rules)).map_err(failed("bpf(BPF_PROG_LOAD)"))?;
+    let program = program::compile(rules).ok_or_else(|| Error::new(ErrorKind::Unsupported, "more rules than the kernel takes"))?;
+    let program = load(&program).map_err(failed("bpf(BPF_PROG_LOAD)"))?;
     match created.fresh {
         true => sys::attach_device_program(cgroup.as_fd(), program.as_fd(), None),
         false => replace(cgroup.as_fd(), program.as_fd()),

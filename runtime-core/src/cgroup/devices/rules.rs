@@ -91,6 +91,12 @@ fn access(text: &str) -> std::result::Result<u32, String> {
 }
 
 impl Rule {
+    /// Is every device the other speaks of one of this rule's?
+    pub(super) fn covers(&self, inner: &Self) -> bool {
+        let wider = |outer: Option<u32>, inner: Option<u32>| outer.is_none() || outer == inner;
+        self.kind == inner.kind && wider(self.major, inner.major) && wider(self.minor, inner.minor)
+    }
+
     /// Does the rule speak of this device?
     #[cfg(test)]
     pub(super) fn is_about(&self, kind: Kind, major: u32, minor: u32) -> bool {
@@ -110,7 +116,10 @@ impl fmt::Display for Rule {
             Kind::Char => 'c',
         };
         write!(f, "{kind} {}:{} ", number(self.major), number(self.minor))?;
-        [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')].iter().filter(|(bit, _)| self.access & bit != 0).try_for_each(|(_, letter)| write!(f, "{letter}"))
+        [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')]
+            .iter()
+            .filter(|(bit, _)| self.access & bit != 0)
+            .try_for_each(|(_, letter)| write!(f, "{letter}"))
     }
 }
 
@@ -131,16 +140,18 @@ pub(super) fn random_rules(seed: u64, count: usize) -> Vec<Rule> {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        (state >> 20) % below
+        u32::try_from((state >> 20) % below).unwrap_or_default()
     };
-    let numbers = [None, Some(0), Some(1), Some(u32::MAX)];
+    let kinds = [Kind::Any, Kind::Block, Kind::Char];
+    let majors = [None, Some(0), Some(1), Some(0xfff)];
+    let minors = [None, Some(0), Some(1), Some(0xf_ffff)];
     (0..count)
         .map(|_| Rule {
             allow: next(3) != 0,
-            kind: [Kind::Any, Kind::Block, Kind::Char][next(3) as usize],
-            major: numbers[next(4) as usize],
-            minor: numbers[next(4) as usize],
-            access: 1 + next(7) as u32,
+            kind: kinds[next(3) as usize],
+            major: majors[next(4) as usize],
+            minor: minors[next(4) as usize],
+            access: 1 + next(7),
         })
         .collect()
 }

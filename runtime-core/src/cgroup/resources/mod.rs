@@ -123,6 +123,16 @@ impl Placement {
         }
     }
 
+    /// What [`apply`](Self::apply) would write to a new cgroup, a line each, for who wants to read it first. Devices and `unified` are as the
+    /// config has them.
+    pub(crate) fn preview(&self, resources: &LinuxResources) -> Result<Vec<String>> {
+        let writes = match self.version() {
+            Version::One => v1::writes(resources, u64::MAX),
+            Version::Two => v2::writes(resources),
+        }?;
+        Ok(writes.iter().map(Write::to_string).collect())
+    }
+
     fn limit(&self, resources: &LinuxResources, scope: Scope<'_>) -> Result<()> {
         let fresh = matches!(scope, Scope::Create(Created { fresh: true, .. }));
         let writes = match self.version() {

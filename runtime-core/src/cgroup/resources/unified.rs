@@ -13,9 +13,9 @@ pub(super) fn apply(placement: &Placement, resources: &LinuxResources) -> Result
     if files.is_empty() || placement.version() == Version::One {
         return Ok(());
     }
-    let dir = placement.unified().ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "cannot set unified limit: container could not join or create cgroup")
-    })?;
+    let dir = placement
+        .unified()
+        .ok_or_else(|| Error::new(ErrorKind::Unsupported, "cannot set unified limit: container could not join or create cgroup"))?;
     files.sort_unstable();
     for (name, value) in files {
         check_name(name)?;

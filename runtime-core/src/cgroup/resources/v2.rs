@@ -24,10 +24,13 @@ pub(super) fn writes(resources: &LinuxResources) -> Result<Vec<Write>> {
         cpu(own, &mut writes);
     }
     for limit in resources.hugepage_limits().iter().flatten() {
-        let (prefix, value) = (format!("hugetlb.{}", limit.page_size()), match limit.limit() {
-            limit if limit < 0 => "max".to_owned(),
-            limit => limit.to_string(),
-        });
+        let (prefix, value) = (
+            format!("hugetlb.{}", limit.page_size()),
+            match limit.limit() {
+                limit if limit < 0 => "max".to_owned(),
+                limit => limit.to_string(),
+            },
+        );
         writes.push(Write::new("hugetlb", "hugepageLimits", format!("{prefix}.max"), &value));
         writes.push(Write::new("hugetlb", "hugepageLimits", format!("{prefix}.rsvd.max"), &value).optional());
     }

@@ -2,7 +2,9 @@
 
 use super::super::file;
 use super::super::place::Placement;
-use super::{BlockIoEntry, BlockIoStats, CpuStats, CpusetStats, HugePageStats, MemoryEntry, MemoryStats, Stats, number, number_or_zero, text};
+use super::{
+    BlockIoEntry, BlockIoStats, CpuStats, CpusetStats, HugePageStats, MemoryEntry, MemoryStats, Stats, number, number_or_zero, text,
+};
 use crate::error::Result;
 use nix::unistd::{SysconfVar, sysconf};
 use std::path::Path;
