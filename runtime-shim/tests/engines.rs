@@ -65,8 +65,8 @@ fn containerd_executes_a_process_from_a_file() {
     containerd(&world, &["exec", "--process", &process, "--detach", "--pid-file", &file, "c1"]).ok();
     let pids: Vec<i32> = serde_json::from_str(&world.shim(&["ps", "--format", "json", "c1"]).ok()).unwrap();
     assert!(pids.contains(&pid(&file)), "{pids:?}");
-    let table = world.shim(&["ps", "--format", "table", "c1", "-eo pid,args"]).ok();
-    let of = |line: &str| line.split_whitespace().next().unwrap().parse::<i32>().unwrap();
+    let table = world.shim(&["ps", "--format", "table", "c1", "-efww"]).ok();
+    let of = |line: &str| line.split_whitespace().nth(1).unwrap().parse::<i32>().unwrap();
     assert!(table.lines().skip(1).all(|line| pids.contains(&of(line))), "{table}");
     assert!(table.lines().any(|line| line.ends_with("/bin/sleep 50")), "{table}");
 }
