@@ -20,15 +20,13 @@ use std::process::Command;
 const CALL_SHIFT: u32 = 16;
 
 /// The calls' names, in the order of [`Call`].
-const CALLS: [&str; 9] = ["exec", "setns", "fchdir", "chroot", "clone", "setresgid", "setresuid", "fcntl", "prctl"];
+const CALLS: [&str; 7] = ["exec", "setns", "clone", "setresgid", "setresuid", "fcntl", "prctl"];
 
 /// Which call failed. The standard library's own exec comes home without a number, hence `Exec` first.
 #[derive(Clone, Copy)]
 enum Call {
     Exec,
     Setns,
-    Fchdir,
-    Chroot,
     Clone,
     Setresgid,
     Setresuid,
@@ -141,13 +139,6 @@ fn join(namespace: RawFd) -> io::Result<()> {
     // SAFETY: the descriptor is owned by the `Way` that calls; the child of a fork has one thread, as joining a user or mount
     // namespace demands.
     check(Call::Setns, unsafe { libc::syscall(libc::SYS_setns, namespace, 0) })
-}
-
-fn change_root(root: RawFd) -> io::Result<()> {
-    // SAFETY: the descriptor is owned by the `Way` that calls; fchdir touches no memory of ours.
-    check(Call::Fchdir, unsafe { libc::syscall(libc::SYS_fchdir, root) })?;
-    // SAFETY: the path is a constant that ends in NUL.
-    check(Call::Chroot, unsafe { libc::syscall(libc::SYS_chroot, c".".as_ptr()) })
 }
 
 /// The raw calls change this thread, which is all there is; libc's would ask every thread it believes to have.
