@@ -35,7 +35,7 @@ pub(crate) fn measure(commands: &[Vec<String>]) -> io::Result<Sample> {
 
 /// The measuring process: one JSON list of words for each command.
 pub(crate) fn serve(commands: &[OsString]) -> io::Result<()> {
-    let commands = commands.iter().map(|text| words(text)).collect::<io::Result<Vec<_>>>()?;
+    let commands = commands.iter().map(words).collect::<io::Result<Vec<_>>>()?;
     set_child_subreaper(true)?;
     let begin = Instant::now();
     commands.iter().try_for_each(|words| call(words))?;

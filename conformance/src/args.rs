@@ -94,6 +94,7 @@ fn cgroups(value: &OsString) -> Result<Cgroups, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Cgroups, parse};
 

@@ -111,6 +111,7 @@ fn fill(value: &mut Value, places: &Places) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Places, text};
     use crate::case::Edit;

@@ -1,5 +1,6 @@
 //! What a runtime leaves behind: cgroups, mounts, processes, state.
 
+use crate::devices;
 use crate::play::Stage;
 use crate::reap::{self, Children, Reaper};
 use std::fs;
@@ -22,6 +23,7 @@ pub(crate) fn look(stage: &Stage, reaper: &mut Reaper) -> Vec<String> {
     }
     left.extend(cgroups(&stage.id).iter().map(|path| format!("cgroup {}", path.display())));
     left.extend(mounts(&stage.dir).iter().map(|path| format!("mount {path}")));
+    left.extend(devices::changed());
     left.extend(state(&stage.dir.join("root")).iter().map(|path| format!("state {}", path.display())));
     left
 }
@@ -36,13 +38,18 @@ pub(crate) fn cgroups(id: &str) -> Vec<PathBuf> {
 fn search(dir: &Path, id: &str, depth: usize, found: &mut Vec<PathBuf>) {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        if entry.file_name().to_string_lossy().contains(id) && entry.path().join("cgroup.procs").exists() {
+        if entry.file_name().to_string_lossy().contains(id) && is_cgroup(&entry.path()) {
             found.push(entry.path());
         }
         if depth > 0 {
             search(&entry.path(), id, depth - 1, found);
         }
     }
+}
+
+// A plain directory where a hierarchy is hidden is none, even if a runtime has written a file of a cgroup into it.
+fn is_cgroup(dir: &Path) -> bool {
+    ["tasks", "cgroup.events"].iter().any(|file| dir.join(file).exists())
 }
 
 // The bundle's own fixtures are mounts below `source`.
@@ -61,7 +68,7 @@ pub(crate) fn below(dir: &Path) -> Vec<String> {
 // A cache that serves every container is not this container's.
 fn state(root: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(root).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| !path.file_name().is_some_and(|name| name == ".cache")).collect()
+    entries.map(|entry| entry.path()).filter(|path| path.file_name().is_none_or(|name| name != ".cache")).collect()
 }
 
 /// Takes away the parents that runtimes made.

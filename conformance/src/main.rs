@@ -14,6 +14,7 @@ mod cases;
 mod cgroupfs;
 mod config;
 mod console;
+mod devices;
 mod glob;
 mod hold;
 mod judge;
@@ -71,8 +72,7 @@ fn judge(args: &Args) -> io::Result<ExitCode> {
         cases.iter().try_for_each(|(_, case)| writeln!(io::stdout(), "{}\t{}", case.name, case.spec))?;
         return Ok(ExitCode::SUCCESS);
     }
-    hierarchies(args.cgroups)?;
-    let dir = workplace()?;
+    let dir = workplace(args)?;
     let found = |path: &PathBuf| find(path);
     let runtimes = args.runtimes.iter().map(found).collect::<io::Result<_>>()?;
     let reference = args.reference.as_ref().map(found).transpose()?;
@@ -82,15 +82,26 @@ fn judge(args: &Args) -> io::Result<ExitCode> {
     tell(args, &suite, &rows)
 }
 
-fn workplace() -> io::Result<PathBuf> {
+fn workplace(args: &Args) -> io::Result<PathBuf> {
     if !nix::unistd::geteuid().is_root() {
         return Err(io::Error::other("must be root: containers are made"));
     }
     let busybox = bundle::busybox().ok_or_else(|| io::Error::other("no busybox in PATH: bundles are made of it"))?;
     let dir = std::env::temp_dir().join(format!("conformance{}", std::process::id()));
     fs::create_dir(&dir)?;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_PRIVATE | MsFlags::MS_REC, None::<&str>)?;
+    hierarchies(args.cgroups)?;
+    if args.keep == Keep::Nothing {
+        in_memory(&dir)?;
+    }
     fs::copy(busybox, dir.join("busybox"))?;
     Ok(dir)
+}
+
+// Bundles are many small files: a disk would take longer to make them than a runtime to run them. And they see the same everywhere.
+fn in_memory(dir: &Path) -> nix::Result<()> {
+    mount(Some("tmpfs"), dir, Some("tmpfs"), MsFlags::empty(), Some("mode=755"))
 }
 
 // Players run in the bundle's directory, so a runtime's path must not depend on where we are.
@@ -102,11 +113,6 @@ fn find(runtime: &Path) -> io::Result<PathBuf> {
 }
 
 fn hierarchies(cgroups: Cgroups) -> io::Result<()> {
-    if cgroups == Cgroups::Host {
-        return Ok(());
-    }
-    unshare(CloneFlags::CLONE_NEWNS)?;
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_PRIVATE | MsFlags::MS_REC, None::<&str>)?;
     match cgroups {
         Cgroups::V1 if Path::new("/sys/fs/cgroup/unified").exists() => {
             mount(Some("none"), "/sys/fs/cgroup/unified", Some("tmpfs"), MsFlags::empty(), None::<&str>)?;
@@ -123,7 +129,10 @@ fn hierarchies(cgroups: Cgroups) -> io::Result<()> {
 fn finish(suite: &Suite) -> io::Result<()> {
     left::clear_shelf();
     match suite.keep {
-        Keep::Nothing => fs::remove_dir_all(&suite.dir),
+        Keep::Nothing => {
+            umount2(&suite.dir, MntFlags::MNT_DETACH)?;
+            fs::remove_dir(&suite.dir)
+        }
         Keep::Bundles => writeln!(io::stderr(), "bundles and outputs: {}", suite.dir.display()),
     }
 }

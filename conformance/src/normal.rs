@@ -29,6 +29,10 @@ impl Names {
         let lines = lines.iter().map(|line| self.line(line));
         match name.rsplit('.').next().unwrap_or(name) {
             "mountinfo" => mounts(lines),
+            // What a hook reads is a document, in whatever order and layout.
+            "state" => {
+                serde_json::from_str(&lines.collect::<String>()).map_or_else(|_| vec!["not a document".to_owned()], |value| flat(&value))
+            }
             "ns" => lines.map(|line| self.owner(&line)).collect(),
             "env" => sorted(lines),
             "status" => lines.map(|line| fact(&line)).collect(),

@@ -9,7 +9,7 @@ use crate::console::Console;
 use crate::normal::{self, Names};
 use crate::reap::Reaper;
 use crate::record::{Outcome, Record};
-use crate::{bundle, cgroupfs, hold, left};
+use crate::{bundle, cgroupfs, devices, hold, left};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long a case may take with one runtime.
+/// How long the steps of a case may take with one runtime.
 const LIMIT: Duration = Duration::from_secs(20);
 /// How long the removal of what is left may take.
 const REMOVAL: Duration = Duration::from_secs(5);
@@ -46,8 +46,9 @@ pub(crate) fn play(case: &Case, stage: &Stage) -> io::Result<Record> {
     let begin = Instant::now();
     isolate(case, stage)?;
     bundle::make(&stage.dir, &stage.busybox, &case.fixtures)?;
-    let mut player = Player::new(stage, begin + LIMIT);
+    let mut player = Player::new(stage);
     player.furnish(case)?;
+    player.deadline = Instant::now() + LIMIT;
     let image = bundle::listing(&stage.dir.join("bundle/rootfs"));
     case.steps.iter().for_each(|step| player.step(step));
     player.gather(&image);
@@ -61,6 +62,7 @@ fn isolate(case: &Case, stage: &Stage) -> io::Result<()> {
     nix::sys::prctl::set_child_subreaper(true)?;
     unshare(CloneFlags::CLONE_NEWNS)?;
     propagate(MsFlags::MS_PRIVATE)?;
+    devices::make(&stage.dir.join("dev"))?;
     if !case.fixtures.contains(&Fixture::PrivateHost) {
         propagate(MsFlags::MS_SHARED)?;
     }
@@ -97,7 +99,7 @@ struct Player<'a> {
 }
 
 impl<'a> Player<'a> {
-    fn new(stage: &'a Stage, deadline: Instant) -> Self {
+    fn new(stage: &'a Stage) -> Self {
         let dir = stage.dir.display().to_string();
         let mut places = Places::new();
         for (name, value) in
@@ -107,12 +109,16 @@ impl<'a> Player<'a> {
         }
         let mut names = Names::default();
         names.text(&dir, "DIR");
+        // mountinfo tells roots from the top of their file system, which may be below where it is mounted.
+        if let Some(name) = stage.dir.file_name() {
+            names.text(&format!("/{}/", name.display()), "DIR/");
+        }
         names.text(&stage.id, "ID");
         for (_, link) in hold::links("self") {
             names.namespace(link, "host");
         }
         let (reaper, record, outputs, labels) = (Reaper::default(), Record::default(), Vec::new(), BTreeMap::new());
-        Self { stage, deadline, places, names, reaper, record, outputs, console: None, holder: None, labels }
+        Self { stage, deadline: Instant::now(), places, names, reaper, record, outputs, console: None, holder: None, labels }
     }
 
     fn furnish(&mut self, case: &Case) -> io::Result<()> {
@@ -206,7 +212,7 @@ impl<'a> Player<'a> {
         let pid = fs::read_to_string(self.stage.dir.join("pid")).unwrap_or_default();
         let Ok(pid) = pid.parse() else { return (-1, format!("no pid in the pid file: {pid:?}")) };
         let remaining = self.deadline.saturating_duration_since(Instant::now());
-        self.reaper.await_end(pid, remaining).map_or((-1, "still there, or never was".to_owned()), |code| (code, String::new()))
+        self.reaper.await_end(pid, remaining).map_or_else(|| (-1, "still there, or never was".to_owned()), |code| (code, String::new()))
     }
 
     fn until(&mut self, status: &str) -> (i32, String) {
@@ -266,8 +272,9 @@ impl<'a> Player<'a> {
         let after = bundle::listing(&self.stage.dir.join("bundle/rootfs"));
         after.iter().filter(|line| !image.contains(line)).for_each(|line| self.record.note("image", format!("+ {line}")));
         image.iter().filter(|line| !after.contains(line)).for_each(|line| self.record.note("image", format!("- {line}")));
-        let sections = std::mem::take(&mut self.record.sections);
-        self.record.sections = sections.into_iter().map(|(name, lines)| (name.clone(), self.names.section(&name, &lines))).collect();
+        for (name, lines) in &mut self.record.sections {
+            *lines = self.names.section(name, lines);
+        }
         if let Some(holder) = self.holder.take() {
             holder.end(&mut self.reaper);
         }

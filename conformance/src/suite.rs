@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::judge::{Verdict, judge};
+use crate::left;
 use crate::play::Stage;
 use crate::record::Record;
 use std::fs;
@@ -84,7 +85,7 @@ impl Suite {
         let name = format!("c{index:03}r{who}");
         let dir = self.dir.join(&name);
         let id = format!("{}-{name}", self.dir.file_name().unwrap_or_default().display());
-        let stage = Stage { runtime: runtime.to_owned(), dir, id, busybox: self.dir.join("busybox") };
+        let stage = Stage { runtime: runtime.to_owned(), dir, id: id.clone(), busybox: self.dir.join("busybox") };
         fs::create_dir(&stage.dir)?;
         let output = Command::new(std::env::current_exe()?).args(stage.words(index)).stdin(Stdio::null()).output()?;
         if self.keep == Keep::Nothing {
@@ -93,8 +94,20 @@ impl Suite {
         let said = String::from_utf8_lossy(&output.stderr);
         let value =
             serde_json::from_slice(&output.stdout).map_err(|err| io::Error::other(format!("the player told nothing ({err}): {said}")))?;
-        Record::from_json(&value).ok_or_else(|| io::Error::other(format!("the player's record is not one: {value}")))
+        let mut record = Record::from_json(&value).ok_or_else(|| io::Error::other(format!("the player's record is not one: {value}")))?;
+        record.left.extend(swept(&id));
+        Ok(record)
     }
+}
+
+/// Takes away, and tells, what the player could not see: a runtime may have unmounted the hierarchies under its feet.
+fn swept(id: &str) -> Vec<String> {
+    let found = left::cgroups(id);
+    let told = found.iter().map(|path| format!("cgroup {}, unseen by the player", path.display())).collect();
+    for cgroup in found.iter().rev() {
+        let _ = fs::remove_dir(cgroup);
+    }
+    told
 }
 
 fn broken(err: &io::Error) -> Verdict {

@@ -234,7 +234,7 @@ fn options() -> Vec<Case> {
         option("no-pivot").shell(LOOK_ROOT).steps(vec![call(&["run", "--no-pivot", "{id}"]).any()]),
         option("no-new-keyring")
             .remove("/linux/maskedPaths")
-            .shell("grep -c _ses /proc/keys")
+            .shell("grep -c _ses.{id} /proc/keys")
             .steps(vec![call(&["run", "--no-new-keyring", "{id}"]).any()]),
         option("preserve-fds-missing")
             .shell("echo == fds; ls -l /proc/$$/fd")

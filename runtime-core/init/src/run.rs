@@ -29,6 +29,8 @@ pub(crate) struct Init<'a> {
     pub(crate) record: &'a Record,
     pub(crate) program: Option<&'a CStr>,
     pub(crate) home: Home,
+    /// Is the working directory the program's?
+    pub(crate) arrived: bool,
     report_to: Fd,
     slots: [Fd; Slot::LIMIT as usize],
 }
@@ -50,7 +52,7 @@ impl<'a> Init<'a> {
         }
         let home = Home { text: [0; 512], len: 0 };
         let control = slots.first().copied().unwrap_or(EMPTY);
-        Self { plan, record, program: None, home, report_to: control, slots }
+        Self { plan, record, program: None, home, arrived: false, report_to: control, slots }
     }
 
     /// The descriptor in a slot.

@@ -30,7 +30,8 @@ impl Placement {
         Ok(files)
     }
 
-    /// Puts a process there.
+    /// Puts a process there: what the init does for itself.
+    #[cfg(test)]
     pub(crate) fn attach(&self, pid: i32) -> Result<()> {
         for group in &self.groups {
             let path = group.dir.join("cgroup.procs");
@@ -116,6 +117,7 @@ fn send(pid: i32, signal: i32) -> Result<()> {
     }
 }
 
+#[cfg(test)]
 /// `EINVAL` is a child so young that the kernel has not finished it.
 fn enter(path: &Path, pid: &str) -> nix::Result<()> {
     let file = file::open_with(path, OFlag::O_WRONLY)?;

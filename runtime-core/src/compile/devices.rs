@@ -73,6 +73,7 @@ fn bind(plan: &mut Builder, config: &Config, host: &Host, device: &Device) {
     if mounts::is_foreign(config, host) {
         let tree = plan.source(Source::Tree { path: device.path.clone().into(), recursive: false });
         plan.push(Op::Move { from: tree, to: scratch::MOUNT });
+        mounts::detach_from_host(plan, scratch::MOUNT);
     } else {
         let from = plan.text(&device.path);
         plan.push(Op::CloneTree { from, recursive: 0, to: scratch::MOUNT });

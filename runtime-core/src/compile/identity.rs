@@ -39,7 +39,8 @@ pub(crate) fn grantable(wanted: Capabilities, at_most: u64) -> Capabilities {
 
 /// The bounding set, while it may still be changed.
 pub(crate) fn bound(plan: &mut Builder, process: &Process, at_most: u64) {
-    let Some(wanted) = process.capabilities else { return };
+    // No property, no capability.
+    let wanted = process.capabilities.unwrap_or_default();
     plan.about("process.capabilities.bounding");
     plan.push(Op::BoundingSet { keep: grantable(wanted, at_most).bounding });
 }
@@ -58,7 +59,7 @@ pub(crate) fn become_user(plan: &mut Builder, process: &Process, may_set_groups:
 
 /// The other four sets.
 pub(crate) fn lower(plan: &mut Builder, process: &Process, at_most: u64) {
-    let Some(wanted) = process.capabilities else { return };
+    let wanted = process.capabilities.unwrap_or_default();
     let granted = grantable(wanted, at_most);
     plan.about("process.capabilities");
     plan.push(Op::Capabilities { effective: granted.effective, permitted: granted.permitted, inheritable: granted.inheritable });

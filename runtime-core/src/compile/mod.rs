@@ -38,6 +38,10 @@ pub(crate) struct Wishes {
     pub(crate) notify: Option<String>,
     /// `LISTEN_FDS` to pass on.
     pub(crate) listen_fds: u32,
+    /// The program's path, where `args[0]` is only its name.
+    pub(crate) program: Option<String>,
+    /// The environment is to be exactly what is given.
+    pub(crate) exact_env: bool,
 }
 
 /// The plan of a container's first process.
@@ -64,7 +68,7 @@ pub(crate) fn exec(inside: &Inside<'_>, process: &Process, host: &Host, wishes: 
     namespaces::join_all(&mut plan, inside, process, (host, wishes));
     console::open(&mut plan, Some(process), wishes, console::Bind::No);
     identity::label(&mut plan, Some(process), host);
-    program::run(&mut plan, inside, process, host)?;
+    program::run(&mut plan, inside, process, (host, wishes))?;
     plan.finish()
 }
 

@@ -19,12 +19,20 @@ pub(crate) fn is_foreign(config: &Config, host: &Host) -> bool {
 
 /// One entry of `mounts`.
 pub(crate) fn add(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) -> Result<()> {
+    if mount.destination == "/" {
+        return Err(Error::new(ErrorKind::InvalidConfig, "config.json: mounts: a mount on / would hide the root"));
+    }
     match &mount.what {
         MountWhat::Fs { fstype, source } => file_system(plan, config, host, (mount, fstype, source)),
         MountWhat::Bind { source, recursive } => bind(plan, config, host, (mount, source, *recursive)),
         MountWhat::Cgroup => cgroup(plan, config, host, mount),
         MountWhat::Remount => remount(plan, mount),
     }
+}
+
+/// What was copied in the host's mount namespace would go on telling it what is mounted below.
+pub(crate) fn detach_from_host(plan: &mut Builder, mount: Slot) {
+    plan.push(Op::SetAttr { mount, set: 0, clear: 0, propagation: flag(libc::MS_SLAVE), recursive: 1 });
 }
 
 /// `/dev` gets nodes after it is mounted, and a shadowed directory its copy: those are made read-only at the end.
@@ -164,7 +172,7 @@ fn bind(plan: &mut Builder, config: &Config, host: &Host, (mount, source, recurs
     if is_foreign(config, host) || mount.options.id_map.is_some() {
         let tree = plan.source(Source::Tree { path: source.to_owned(), recursive });
         plan.push(Op::Move { from: tree, to: scratch::MOUNT });
-        plan.push(Op::SetAttr { mount: scratch::MOUNT, set: 0, clear: 0, propagation: flag(libc::MS_SLAVE), recursive: 1 });
+        detach_from_host(plan, scratch::MOUNT);
     } else {
         let from = plan.text(source.as_os_str().as_encoded_bytes());
         plan.push(Op::CloneTree { from, recursive: u32::from(recursive), to: scratch::MOUNT });
@@ -250,7 +258,8 @@ fn cgroup_v1(plan: &mut Builder, host: &Host, mount: &Mount, (hierarchies, names
                 "" => key.split(',').map(|controller| (controller.to_owned(), String::new())).collect(),
                 name => vec![("none".into(), String::new()), (key.to_owned(), name.to_owned())],
             };
-            new_fs(plan, ("cgroup", "cgroup"), &pairs, (attributes, Slot::NONE));
+            let source = if value.is_empty() { "cgroup" } else { value };
+            new_fs(plan, ("cgroup", source), &pairs, (attributes, Slot::NONE));
             plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
         } else {
             bind_cgroup(plan, host, &inner, &hierarchy.path);

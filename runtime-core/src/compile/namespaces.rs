@@ -56,6 +56,10 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
         plan.about("linux.namespaces cgroup");
         plan.push(Op::Unshare { kind: CLONE_NEWCGROUP.cast_unsigned() });
     }
+    if has_late_ipc(&config.namespaces) {
+        plan.about("linux.namespaces ipc");
+        plan.push(Op::Unshare { kind: CLONE_NEWIPC.cast_unsigned() });
+    }
     if config.namespaces.network == Membership::New {
         plan.about("linux.namespaces network");
         plan.push(Op::LoopbackUp);
@@ -90,7 +94,13 @@ fn has_offsets(offsets: &TimeOffsets) -> bool {
 /// The new ones that a clone makes. A cgroup namespace's root is where its maker is, so that one comes after the attaching.
 fn new_flags(namespaces: &Namespaces) -> u32 {
     let new = all(namespaces).into_iter().filter(|(_, _, membership)| **membership == Membership::New);
-    new.fold(0, |sum, (_, flag, _)| sum | flag.cast_unsigned()) & !CLONE_NEWCGROUP.cast_unsigned()
+    let late = if has_late_ipc(namespaces) { CLONE_NEWCGROUP | CLONE_NEWIPC } else { CLONE_NEWCGROUP };
+    new.fold(0, |sum, (_, flag, _)| sum | flag.cast_unsigned()) & !late.cast_unsigned()
+}
+
+/// The message queues of an ipc namespace belong to whoever made it: with a user namespace, that must be its root.
+fn has_late_ipc(namespaces: &Namespaces) -> bool {
+    namespaces.ipc == Membership::New && namespaces.user.is_private()
 }
 
 fn user_namespace(config: &Config, host: &Host) -> UserNamespace {

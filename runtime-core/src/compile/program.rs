@@ -22,7 +22,7 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
         surroundings(plan, config);
         filter = Some(Filtering::of(config, process)?);
         lower(plan, process, &Lowering { at_most, may_set_groups, fresh: true }, filter.as_ref());
-        find(plan, process);
+        find(plan, process, wishes);
         // A listener has to be delivered while there is a create that knows where to.
         Filtering::load(filter.as_ref(), plan, When::Parked);
     }
@@ -41,12 +41,12 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
 }
 
 /// Makes any other process ready, and runs it.
-pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, host: &Host) -> Result<()> {
+pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, (host, wishes): (&Host, &Wishes)) -> Result<()> {
     let at_most = if inside.has_user_namespace { ALL } else { host.capabilities };
     let may_set_groups = may_set_groups(inside.config, host);
     let filter = Some(Filtering::of(inside.config, process)?);
     lower(plan, process, &Lowering { at_most, may_set_groups, fresh: false }, filter.as_ref());
-    find(plan, process);
+    find(plan, process, wishes);
     plan.about("process");
     plan.push(Op::DeathSignal { signal: 0 });
     Filtering::load(filter.as_ref(), plan, When::Parked);
@@ -186,13 +186,16 @@ pub(crate) fn bits(numbers: &[u32]) -> Vec<u8> {
 }
 
 /// Looks for the program as `execvp(3)` does, in the container, as its user.
-fn find(plan: &mut Builder, process: &Process) {
-    if value(&process.env, "HOME").is_none_or(str::is_empty) {
+fn find(plan: &mut Builder, process: &Process, wishes: &Wishes) {
+    if !wishes.exact_env && value(&process.env, "HOME").is_none_or(str::is_empty) {
         plan.about("process.env HOME");
         plan.push(Op::FindHome { uid: process.uid });
     }
     plan.about("process.args");
-    let candidates = plan.texts(candidates(process));
+    let candidates = match &wishes.program {
+        Some(path) => plan.texts([path]),
+        None => plan.texts(candidates(process)),
+    };
     plan.push(Op::FindProgram { candidates });
 }
 
@@ -213,20 +216,10 @@ fn candidates(process: &Process) -> Vec<String> {
 fn exec(plan: &mut Builder, process: &Process, more: &[String]) {
     plan.about("process.args");
     let argv = plan.texts(&process.args);
-    let mut env = without_duplicates(&process.env);
-    env.extend(more.iter().map(String::as_str));
-    let envp = plan.texts(env);
+    // An empty HOME is none: the one that was found follows.
+    let own = process.env.iter().filter(|entry| *entry != "HOME=");
+    let envp = plan.texts(own.chain(more));
     plan.push(Op::Exec { argv, envp });
-}
-
-/// Each variable once, with its last value, where it first stood. An empty `HOME` is none.
-fn without_duplicates(env: &[String]) -> Vec<&str> {
-    let mut last = std::collections::BTreeMap::new();
-    let name = |entry: &'_ str| entry.split_once('=').map_or_else(|| entry.to_owned(), |(name, _)| name.to_owned());
-    for entry in env {
-        last.insert(name(entry), entry.as_str());
-    }
-    env.iter().filter_map(|entry| last.remove(&name(entry))).filter(|entry| *entry != "HOME=").collect()
 }
 
 /// What the runtime itself adds: where to notify, and the sockets that were passed.

@@ -22,7 +22,7 @@ pub(crate) fn assemble(plan: &mut Builder, config: &Config, host: &Host, wishes:
     plan.about("root.path");
     if mounts::is_foreign(config, host) {
         let tree = plan.source(Source::Tree { path: config.rootfs.clone(), recursive: true });
-        plan.push(Op::SetAttr { mount: tree, set: 0, clear: 0, propagation: flag(MS_SLAVE), recursive: 1 });
+        mounts::detach_from_host(plan, tree);
         attach(plan, config, tree);
     } else {
         let from = plan.text(config.rootfs.as_os_str().as_encoded_bytes());

@@ -11,6 +11,7 @@ use crate::prepare::{self, Given};
 use crate::spawn::{Child, Event, Launch};
 use crate::state::{Gate, Identity, Locked, Phase, Record, Status};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 impl Runtime {
     /// Creates a container: its namespaces, cgroups, mounts and limits are there, and its first process waits for
@@ -20,13 +21,15 @@ impl Runtime {
     /// [`ErrorKind::InvalidConfig`], [`ErrorKind::InvalidId`], [`ErrorKind::AlreadyExists`], [`ErrorKind::Program`],
     /// [`ErrorKind::Hook`], [`ErrorKind::Step`], [`ErrorKind::Call`]. Nothing of the container is left then.
     pub fn create(&self, id: &str, request: &Create) -> Result<Container> {
-        let bytes = config::load(&request.bundle)?;
-        let config = config::from_slice(&bytes, &request.bundle)?;
+        let bundle = bundle(request)?;
+        let bytes = config::load(&bundle)?;
+        let config = config::from_slice(&bytes, &bundle)?;
+        check_preserved(request.preserve_fds)?;
         check_terminal(&config, request)?;
         let placement = self.place(id, &config)?;
         let record = record(id, &config, &placement, request)?;
         let entry = self.store.create(&record)?;
-        let mut attempt = Attempt { entry, record, placement, launched: false };
+        let mut attempt = Attempt { entry, record, placement, reached: Reached::Nothing };
         match attempt.run(self, &config, &bytes, request) {
             Ok(()) => Container::of(&self.store, self.store.open(id)?),
             Err(error) => Err(attempt.undo(error)),
@@ -38,10 +41,14 @@ impl Runtime {
     /// # Errors
     /// As [`Runtime::create`], as far as it is known beforehand.
     pub fn plan(&self, id: &str, request: &Create) -> Result<String> {
-        let config = config::read(&request.bundle)?;
+        let config = config::read(&bundle(request)?)?;
         let placement = self.place(id, &config)?;
         let host = facts::host(&config, &placement);
-        Ok(compile::create(&config, &host, &self.wishes(id, request))?.to_string())
+        let plan = compile::create(&config, &host, &self.wishes(id, request))?;
+        let cgroups = placement.directories().map(|(_, path)| format!("cgroup {}\n", path.display()));
+        let limits = config.resources.as_ref().map_or_else(|| Ok(Vec::new()), |resources| placement.preview(resources))?;
+        let limits = limits.into_iter().map(|line| format!("limit {line}\n"));
+        Ok(cgroups.chain(limits).collect::<String>() + &plan.to_string())
     }
 }
 
@@ -50,12 +57,24 @@ struct Attempt {
     entry: Locked,
     record: Record,
     placement: Placement,
-    launched: bool,
+    reached: Reached,
+}
+
+/// How far a create came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reached {
+    /// What is in the cgroups, if there are any, is somebody else's.
+    Nothing,
+    /// The cgroups are ours.
+    Cgroups,
+    /// There was a process.
+    Process,
 }
 
 impl Attempt {
     fn run(&mut self, runtime: &Runtime, config: &Config, bytes: &[u8], request: &Create) -> Result<()> {
         let created = self.placement.create(config.resources.as_ref())?;
+        self.reached = Reached::Cgroups;
         let host = facts::host(config, &self.placement);
         if request.notify_socket.is_some() {
             notify::make_directory(self.entry.path())?;
@@ -64,7 +83,7 @@ impl Attempt {
         self.placement.apply(config.resources.as_ref(), Scope::Create(&created))?;
         self.delegate(config)?;
         let mut child = self.launch(&plan, &created, request)?;
-        self.launched = true;
+        self.reached = Reached::Process;
         self.converse(&mut child, config)?;
         self.settle(&child, bytes, request)?;
         child.go()?;
@@ -128,7 +147,7 @@ impl Attempt {
         if config.hooks.create_container.is_empty() {
             return Ok(());
         }
-        let inside = lifecycle::inside(config, child.pid(), hooks::Lookup::Host)?;
+        let inside = lifecycle::inside(config, child.pid())?;
         hooks::run(Kind::CreateContainer, &config.hooks.create_container, &state, Place::Container(&inside))
     }
 
@@ -147,10 +166,12 @@ impl Attempt {
 
     /// Nothing is left; what was wrong first is what is told.
     fn undo(self, error: Error) -> Error {
-        let _ = lifecycle::sweep(&self.placement);
+        if self.reached >= Reached::Cgroups {
+            let _ = lifecycle::sweep(&self.placement);
+        }
         let record = self.record;
         let _ = self.entry.remove();
-        if self.launched {
+        if self.reached == Reached::Process {
             let _ = lifecycle::poststop(&record);
         }
         error
@@ -183,4 +204,22 @@ fn check_terminal(config: &Config, request: &Create) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The bundle's directory, by its one name.
+fn bundle(request: &Create) -> Result<PathBuf> {
+    request.bundle.canonicalize().map_err(|error| Error::io("open", &request.bundle, error))
+}
+
+/// The descriptors to pass on must be the caller's to pass on: open, and not closed by an exec. A number that merely happens to be
+/// open would hand the container something of the host's.
+pub(super) fn check_preserved(count: u32) -> Result<()> {
+    for fd in 3..3 + count.cast_signed() {
+        let passed = crate::spawn::sys::is_inherited(fd);
+        if !passed {
+            let what = format!("unable to stat preserved-fd {} (of {count}): not passed by the caller", fd - 2);
+            return Err(Error::new(ErrorKind::InvalidConfig, what));
+        }
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{Container, Runtime, lifecycle, placement};
 use crate::error::{Error, ErrorKind, Result};
-use crate::state::{Locked, Status};
+use crate::state::{Locked, Phase, Status};
 use nix::sys::signal::Signal;
 
 impl Container {
@@ -53,7 +53,11 @@ fn destroy(entry: Locked) -> Result<Vec<Error>> {
         placement.thaw()?;
     }
     lifecycle::wait_for_end(&record)?;
-    lifecycle::sweep(&placement)?;
+    match record.phase {
+        Phase::Created => lifecycle::sweep(&placement)?,
+        // Its init, if it came so far, ends with its creator. Whoever else is there was there before.
+        Phase::Creating => lifecycle::clear(&placement)?,
+    }
     entry.remove()?;
     Ok(lifecycle::poststop(&record))
 }

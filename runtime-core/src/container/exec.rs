@@ -4,7 +4,7 @@ use super::start::not_running;
 use super::{Container, Terminal, facts, lifecycle};
 use crate::cgroup::Placement;
 use crate::compile::{self, Inside, Plan, Wishes, point};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Hook};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pidfd::{ExitStatus, Pidfd};
 use crate::prepare::{self, Given};
@@ -101,6 +101,7 @@ impl Container {
     pub fn exec(&self, request: &Exec) -> Result<Process> {
         let placement = self.placement()?;
         self.check_state(request)?;
+        super::create::check_preserved(request.preserve_fds)?;
         let config = self.config()?;
         let process = config::process(&request.process)?;
         let placement = match &request.cgroup {
@@ -109,13 +110,17 @@ impl Container {
         };
         let wishes = self.exec_wishes(request);
         let (plan, cgroup) = self.exec_plan(&config, &process, (&placement, &wishes))?;
-        let mut child = self.exec_child(&plan, request, (&placement, cgroup.as_ref()))?;
-        while let Event::Reached(at) = child.next()? {
-            child.go()?;
-            if at == point::LISTENER {
-                lifecycle::deliver_listener(config.seccomp.as_ref(), &self.record, &child)?;
+        let moved = |error: &Error| matches!(error.errno(), Some(nix::libc::EBUSY | nix::libc::EOPNOTSUPP));
+        let elsewhere: Option<OwnedFd>;
+        let mut child = match self.exec_child(&plan, request, (&placement, cgroup.as_ref())) {
+            // The container has put its processes into cgroups below, and a cgroup with children holds none itself.
+            Err(error) if cgroup.is_some() && moved(&error) => {
+                elsewhere = placement.of_process(self.init_pid().ok_or_else(not_running)?)?.directory()?;
+                self.exec_child(&plan, request, (&placement, elsewhere.as_ref()))?
             }
-        }
+            other => other?,
+        };
+        self.follow(&mut child, &config)?;
         let pidfd = spawn::sys::pidfd_open(child.pid())?;
         if let Some(path) = &request.pidfd_socket {
             facts::send_pidfd(path, child.pidfd())?;
@@ -124,6 +129,39 @@ impl Container {
         let pid = child.pid();
         child.release();
         Ok(Process { pid, pidfd })
+    }
+
+    /// Starts a `startContainer` hook: a program of the container's image, so with the program's rights and no others.
+    pub(super) fn start_hook(&self, config: &Config, hook: &Hook, stdio: [OwnedFd; 3]) -> Result<Pidfd> {
+        let path = hook.path.display().to_string();
+        let base = config.process.clone().unwrap_or_default();
+        let process = config::Process {
+            args: if hook.args.is_empty() { vec![path.clone()] } else { hook.args.clone() },
+            env: hook.env.clone().unwrap_or(base.env),
+            cwd: "/".into(),
+            terminal: false,
+            ..base
+        };
+        let wishes = Wishes { id: self.id().to_owned(), program: Some(path), exact_env: hook.env.is_some(), ..Wishes::default() };
+        let placement = self.placement()?;
+        let (plan, cgroup) = self.exec_plan(config, &process, (&placement, &wishes))?;
+        let request = Exec { stdio: stdio.map(Some), ..Exec::of(oci_spec::runtime::Process::default()) };
+        let mut child = self.exec_child(&plan, &request, (&placement, cgroup.as_ref()))?;
+        self.follow(&mut child, config)?;
+        let pidfd = spawn::sys::pidfd_open(child.pid())?;
+        child.release();
+        Ok(pidfd.into())
+    }
+
+    /// Until the program runs.
+    fn follow(&self, child: &mut Child<'_>, config: &Config) -> Result<()> {
+        while let Event::Reached(at) = child.next()? {
+            child.go()?;
+            if at == point::LISTENER {
+                lifecycle::deliver_listener(config.seccomp.as_ref(), &self.record, child)?;
+            }
+        }
+        Ok(())
     }
 
     fn check_state(&self, request: &Exec) -> Result<()> {

@@ -3,7 +3,7 @@
 use crate::cgroup::Placement;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hooks::{self, Inside, Kind, Lookup, Place};
+use crate::hooks::{self, Inside, Kind, Place};
 use crate::spawn::Child;
 use crate::state::{Record, State, Status};
 use crate::socket;
@@ -29,7 +29,7 @@ pub(super) fn cgroup_value(placement: &Placement) -> Result<Option<serde_json::V
 }
 
 /// The way into the namespaces of a process, for a hook.
-pub(super) fn inside(config: &Config, pid: i32, lookup: Lookup) -> Result<Inside> {
+pub(super) fn inside(config: &Config, pid: i32) -> Result<Inside> {
     let open = |name: &str| -> Result<OwnedFd> {
         let path = format!("/proc/{pid}/{name}");
         File::open(&path).map(OwnedFd::from).map_err(|error| Error::io("open", &path, error))
@@ -47,9 +47,8 @@ pub(super) fn inside(config: &Config, pid: i32, lookup: Lookup) -> Result<Inside
     let private = wanted.iter().filter(|(membership, _)| membership.is_private());
     let namespaces = private.map(|(_, name)| open(name)).collect::<Result<_>>()?;
     let pid_namespace = if own.pid.is_private() { Some(open("ns/pid")?) } else { None };
-    let root = if lookup == Lookup::Container { Some(open("root")?) } else { None };
     let ids = own.user.is_private().then_some((0, 0));
-    Ok(Inside { namespaces, pid_namespace, root, ids, lookup })
+    Ok(Inside { namespaces, pid_namespace, ids })
 }
 
 /// Hands the listener of a filter to the agent that waits for it: runtime-spec, config-linux, "The Container Process State".
@@ -80,6 +79,19 @@ pub(super) fn sweep(placement: &Placement) -> Result<()> {
         placement.kill_all(Signal::SIGKILL as i32)?;
         if Instant::now() > deadline {
             return Err(Error::new(ErrorKind::WrongState, "container init still running"));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    placement.remove()
+}
+
+/// Removes the cgroups once they are empty; those that somebody else lives in stay.
+pub(super) fn clear(placement: &Placement) -> Result<()> {
+    const GRACE: Duration = Duration::from_secs(2);
+    let deadline = Instant::now() + GRACE;
+    while !placement.is_none() && !placement.is_empty()? {
+        if Instant::now() > deadline {
+            return Ok(());
         }
         std::thread::sleep(Duration::from_millis(1));
     }

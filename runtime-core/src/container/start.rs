@@ -3,9 +3,9 @@
 use super::{Container, lifecycle};
 use crate::cgroup::{OomWatch, Scope, Stats};
 use crate::compile;
-use crate::config::Membership;
+use crate::config::{Hook, Membership};
 use crate::error::{Error, ErrorKind, Result};
-use crate::hooks::{self, Kind, Lookup, Place};
+use crate::hooks::{self, Kind, Place};
 use crate::notify::Notify;
 use crate::pidfd::{ExitStatus, Pidfd};
 use crate::spawn;
@@ -34,12 +34,11 @@ impl Container {
         if config.process.is_none() {
             return Err(Error::config("process", "process property must not be empty"));
         }
-        let pid = self.record.init.map_or(0, |init| init.pid);
         let notify = self.record.notify_socket.as_ref().map(|_| Notify::listen(entry.path())).transpose()?;
         let state = lifecycle::state_json(&self.record, Status::Created)?;
         if !config.hooks.start_container.is_empty() {
-            let inside = lifecycle::inside(&config, pid, Lookup::Container)?;
-            self.or_stop(hooks::run(Kind::StartContainer, &config.hooks.start_container, &state, Place::Container(&inside)))?;
+            let start = |hook: &Hook, stdio| self.start_hook(&config, hook, stdio);
+            self.or_stop(hooks::run(Kind::StartContainer, &config.hooks.start_container, &state, Place::Process(&start)))?;
         }
         let outcome = Gate::open(&entry)?;
         self.or_stop(self.told(outcome, &config))?;

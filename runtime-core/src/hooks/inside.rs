@@ -17,21 +17,8 @@ pub(crate) struct Inside {
     pub(crate) namespaces: Vec<OwnedFd>,
     /// Joined after those, with a child: a process cannot change its own pid namespace.
     pub(crate) pid_namespace: Option<OwnedFd>,
-    /// The directory that becomes `/`; none is the mount namespace's own.
-    pub(crate) root: Option<OwnedFd>,
     /// The user and group to become, for a user namespace in which the runtime is nobody.
     pub(crate) ids: Option<(u32, u32)>,
-    /// Where the hook's path leads.
-    pub(crate) lookup: Lookup,
-}
-
-/// In whose file system a hook's path is looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lookup {
-    /// The runtime's: `createContainer`.
-    Host,
-    /// The container's: `startContainer`.
-    Container,
 }
 
 /// A program found before the namespaces change, with what it is to be given.

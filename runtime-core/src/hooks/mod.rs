@@ -14,9 +14,11 @@ mod sys;
 use crate::config::Hook;
 use crate::error::{Error, ErrorKind, Result};
 use std::fmt::{self, Display};
+use crate::pidfd::Pidfd;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
-pub(crate) use inside::{Inside, Lookup};
+pub(crate) use inside::Inside;
 
 /// The moment a hook runs at, named as in `config.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,16 +45,22 @@ impl Display for Kind {
 }
 
 /// Where a hook runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
     /// In the runtime's namespaces.
     Host {
         /// The directory to run in; none is the caller's.
         cwd: Option<&'a Path>,
     },
-    /// In the container's namespaces.
+    /// In the container's namespaces, with the runtime's rights: the program is the host's.
     Container(&'a Inside),
+    /// As a process of the container's, with no more rights than its program: the hook is started with these as its standard
+    /// streams.
+    Process(&'a Start<'a>),
 }
+
+/// Starts a hook that is a process of the container's.
+pub(crate) type Start<'a> = dyn Fn(&Hook, [OwnedFd; 3]) -> Result<Pidfd> + 'a;
 
 /// Runs the hooks one after the other; the first that fails is the last that ran.
 pub(crate) fn run(kind: Kind, hooks: &[Hook], state: &[u8], place: Place<'_>) -> Result<()> {

@@ -7,12 +7,12 @@ use crate::pidfd::{ExitStatus, Pidfd};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{read, write};
 use std::io::{PipeReader, PipeWriter, pipe};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How much of a failed hook's last words is kept.
@@ -23,12 +23,25 @@ pub(super) fn run(hook: &Hook, state: &[u8], place: Place<'_>) -> Result<()> {
     let (stdin, feed) = Feed::new(state)?;
     let (hearing, stdout) = Hearing::new()?;
     let stderr = stdout.try_clone().map_err(|error| Error::io("dup", "pipe", error))?;
+    let process = match place {
+        Place::Process(start) => start(hook, [stdin.into(), stdout.into(), stderr.into()])?,
+        _ => spawn(hook, place, (stdin, stdout, stderr))?,
+    };
+    Conversation { process, feed, hearing, deadline: deadline(hook) }.hold(hook)
+}
+
+fn spawn(hook: &Hook, place: Place<'_>, (stdin, stdout, stderr): (PipeReader, PipeWriter, PipeWriter)) -> Result<Pidfd> {
     let mut command = command(hook, place)?;
     let spawned = command.stdin(stdin).stdout(stdout).stderr(stderr).spawn();
     // With it go our copies of the child's ends; else we would wait for our own output.
     drop(command);
-    let child = spawned.map_err(|error| sys::explain(error, &hook.path))?;
-    Conversation { child, feed, hearing, deadline: deadline(hook) }.hold(hook)
+    let mut child = spawned.map_err(|error| sys::explain(error, &hook.path))?;
+    let pid = i32::try_from(child.id()).unwrap_or_default();
+    Pidfd::open(pid).map_err(|errno| {
+        let _ = child.kill();
+        let _ = child.wait();
+        Error::call("pidfd_open", pid.to_string(), errno)
+    })
 }
 
 fn command(hook: &Hook, place: Place<'_>) -> Result<Command> {
@@ -41,6 +54,7 @@ fn command(hook: &Hook, place: Place<'_>) -> Result<Command> {
     }
     match place {
         Place::Container(inside) => sys::enter(&mut command, inside, hook)?,
+        Place::Process(_) => {}
         Place::Host { cwd } => {
             cwd.map(|cwd| command.current_dir(cwd));
             // A thread that forwards signals has blocked them, and a hook is no part of that.
@@ -134,7 +148,7 @@ impl Hearing {
 
 /// A hook under way.
 struct Conversation<'a> {
-    child: Child,
+    process: Pidfd,
     feed: Feed<'a>,
     hearing: Hearing,
     deadline: Option<Instant>,
@@ -145,9 +159,9 @@ impl Conversation<'_> {
     fn hold(mut self, hook: &Hook) -> Result<()> {
         let ended = self.attend();
         if !matches!(ended, Ok(Some(_))) {
-            // Out of time, or we cannot go on: either way it must not outlive us. It is not reaped, so the number is still its own.
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+            // Out of time, or we cannot go on: either way it must not outlive us.
+            let _ = self.process.signal(Signal::SIGKILL as i32);
+            let _ = self.process.wait();
         }
         self.hearing.listen()?;
         let why = match ended? {
@@ -161,11 +175,9 @@ impl Conversation<'_> {
 
     /// How the hook ended; none if its time is up.
     fn attend(&mut self) -> Result<Option<ExitStatus>> {
-        let pid = i32::try_from(self.child.id()).unwrap_or_default();
-        let process = Pidfd::open(pid).map_err(|errno| Error::call("pidfd_open", pid.to_string(), errno))?;
         loop {
-            if Wait::on(&process, &self.feed, &self.hearing, self.deadline)? == Wait::Ended {
-                return process.wait().map(Some).map_err(|errno| Error::call("waitid", pid.to_string(), errno));
+            if Wait::on(&self.process, &self.feed, &self.hearing, self.deadline)? == Wait::Ended {
+                return self.process.wait().map(Some).map_err(|errno| Error::call("waitid", "hook", errno));
             }
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok(None);

@@ -4,7 +4,7 @@
 //! raw calls, since the caller's program may have had threads at the fork.
 #![allow(unsafe_code)]
 
-use super::inside::{Inside, Lookup, Program, ProgramKind};
+use super::inside::{Inside, Program, ProgramKind};
 use crate::config::Hook;
 use crate::error::{Error, Result};
 use nix::errno::Errno;
@@ -20,15 +20,13 @@ use std::process::Command;
 const CALL_SHIFT: u32 = 16;
 
 /// The calls' names, in the order of [`Call`].
-const CALLS: [&str; 9] = ["exec", "setns", "fchdir", "chroot", "clone", "setresgid", "setresuid", "fcntl", "prctl"];
+const CALLS: [&str; 7] = ["exec", "setns", "clone", "setresgid", "setresuid", "fcntl", "prctl"];
 
 /// Which call failed. The standard library's own exec comes home without a number, hence `Exec` first.
 #[derive(Clone, Copy)]
 enum Call {
     Exec,
     Setns,
-    Fchdir,
-    Chroot,
     Clone,
     Setresgid,
     Setresuid,
@@ -66,9 +64,8 @@ pub(super) fn explain(error: io::Error, path: &Path) -> Error {
 struct Way {
     namespaces: Vec<OwnedFd>,
     pid_namespace: Option<OwnedFd>,
-    root: Option<OwnedFd>,
     ids: Option<(u32, u32)>,
-    program: Option<(OwnedFd, ProgramKind, Words, Words)>,
+    program: (OwnedFd, ProgramKind, Words, Words),
 }
 
 /// A NULL-terminated array of C strings.
@@ -91,27 +88,18 @@ impl Words {
 
 impl Way {
     fn prepare(inside: &Inside, hook: &Hook) -> Result<Self> {
-        let program = match inside.lookup {
-            Lookup::Container => None,
-            Lookup::Host => {
-                Program::find(hook).map(|found| Some((found.file, found.kind, Words::new(found.argv), Words::new(found.envp))))?
-            }
-        };
+        let found = Program::find(hook)?;
         Ok(Self {
             namespaces: inside.namespaces.iter().map(copy).collect::<Result<_>>()?,
             pid_namespace: inside.pid_namespace.as_ref().map(copy).transpose()?,
-            root: inside.root.as_ref().map(copy).transpose()?,
             ids: inside.ids,
-            program,
+            program: (found.file, found.kind, Words::new(found.argv), Words::new(found.envp)),
         })
     }
 
-    /// In the child. Returns only if the standard library shall do the exec, or if something failed.
+    /// In the child. Returns only if something failed.
     fn go(&self) -> io::Result<()> {
         self.namespaces.iter().try_for_each(|namespace| join(namespace.as_raw_fd()))?;
-        if let Some(root) = &self.root {
-            change_root(root.as_raw_fd())?;
-        }
         if let Some((uid, gid)) = self.ids {
             become_user(uid, gid)?;
         }
@@ -119,10 +107,8 @@ impl Way {
             join(namespace.as_raw_fd())?;
             continue_in_child()?;
         }
-        match &self.program {
-            None => Ok(()),
-            Some((file, kind, argv, envp)) => Err(exec(file.as_raw_fd(), *kind, argv, envp)),
-        }
+        let (file, kind, argv, envp) = &self.program;
+        Err(exec(file.as_raw_fd(), *kind, argv, envp))
     }
 }
 
@@ -153,13 +139,6 @@ fn join(namespace: RawFd) -> io::Result<()> {
     // SAFETY: the descriptor is owned by the `Way` that calls; the child of a fork has one thread, as joining a user or mount
     // namespace demands.
     check(Call::Setns, unsafe { libc::syscall(libc::SYS_setns, namespace, 0) })
-}
-
-fn change_root(root: RawFd) -> io::Result<()> {
-    // SAFETY: the descriptor is owned by the `Way` that calls; fchdir touches no memory of ours.
-    check(Call::Fchdir, unsafe { libc::syscall(libc::SYS_fchdir, root) })?;
-    // SAFETY: the path is a constant that ends in NUL.
-    check(Call::Chroot, unsafe { libc::syscall(libc::SYS_chroot, c".".as_ptr()) })
 }
 
 /// The raw calls change this thread, which is all there is; libc's would ask every thread it believes to have.

@@ -170,14 +170,12 @@ impl Other {
         Self(child)
     }
 
-    fn inside(&self, lookup: Lookup) -> Inside {
+    fn inside(&self) -> Inside {
         let of = |name: &str| OwnedFd::from(File::open(format!("/proc/{}/ns/{name}", self.0.id())).unwrap());
         Inside {
             namespaces: vec![of("uts"), of("mnt")],
             pid_namespace: Some(of("pid_for_children")),
-            root: None,
             ids: Some((0, 0)),
-            lookup,
         }
     }
 }
@@ -192,20 +190,18 @@ impl Drop for Other {
 #[test]
 fn a_hook_of_the_container_runs_in_its_namespaces_and_needs_root() {
     let other = Other::new();
-    for lookup in [Lookup::Host, Lookup::Container] {
-        let inside = other.inside(lookup);
-        let said = error(sh("hostname; stat -fc %T /mnt; echo $$; cat; exit 5"), Place::Container(&inside));
-        let (start, pid) = said.rsplit_once("; ").map(|(start, _)| start.rsplit_once("; ").unwrap()).unwrap();
-        assert_eq!(start, "error running poststart hook #0: /bin/sh: exit status 5, output: inside; tmpfs");
-        assert!(pid.parse::<u32>().unwrap() < 100, "{said}");
-        assert!(said.ends_with("{}"));
-    }
+    let inside = other.inside();
+    let said = error(sh("hostname; stat -fc %T /mnt; echo $$; cat; exit 5"), Place::Container(&inside));
+    let (start, pid) = said.rsplit_once("; ").map(|(start, _)| start.rsplit_once("; ").unwrap()).unwrap();
+    assert_eq!(start, "error running poststart hook #0: /bin/sh: exit status 5, output: inside; tmpfs");
+    assert!(pid.parse::<u32>().unwrap() < 100, "{said}");
+    assert!(said.ends_with("{}"));
 }
 
 #[test]
 fn a_hook_of_the_container_is_killed_when_its_time_is_up_and_needs_root() {
     let other = Other::new();
-    let inside = other.inside(Lookup::Container);
+    let inside = other.inside();
     let out = Scratch::new("inner");
     let hook = Hook { timeout_s: Some(1), ..sh(&format!("cat /proc/self/status > {}; exec sleep 60", out.0.display())) };
     assert!(error(hook, Place::Container(&inside)).contains("timed out after 1 s"));
@@ -224,14 +220,14 @@ fn a_script_found_on_the_host_runs_in_the_container_and_needs_root() {
     fs::write(&script.0, "#!/bin/sh\nhostname; echo $1; exit 1\n").unwrap();
     fs::set_permissions(&script.0, fs::Permissions::from_mode(0o755)).unwrap();
     let hook = Hook { path: script.0.clone(), args: vec!["x".into(), "arg".into()], env: None, timeout_s: None };
-    let inside = other.inside(Lookup::Host);
+    let inside = other.inside();
     assert!(error(hook, Place::Container(&inside)).ends_with("output: inside; arg"));
 }
 
 #[test]
 fn a_namespace_that_cannot_be_joined_is_told_apart_from_a_failed_exec() {
     let none = File::open("/dev/null").unwrap().into();
-    let inside = Inside { namespaces: vec![none], pid_namespace: None, root: None, ids: None, lookup: Lookup::Container };
+    let inside = Inside { namespaces: vec![none], pid_namespace: None, ids: None };
     let said = error(sh("true"), Place::Container(&inside));
     assert_eq!(said, "error running poststart hook #0: setns /bin/sh: invalid argument (EINVAL)");
 }

@@ -44,6 +44,12 @@ fn reopen(fd: &OwnedFd) -> Result<OwnedFd> {
     std::fs::File::open(&path).map(OwnedFd::from).map_err(|error| Error::io("open", &path, error))
 }
 
+/// Is a descriptor open, and meant to live over an exec?
+pub(crate) fn is_inherited(fd: Fd) -> bool {
+    const FD_CLOEXEC: usize = 1;
+    sys::fd_flags(fd).is_ok_and(|flags| flags & FD_CLOEXEC == 0)
+}
+
 /// `pidfd_open(2)`.
 pub(crate) fn pidfd_open(pid: i32) -> Result<OwnedFd> {
     sys::pidfd_open(pid).map(own).map_err(|raw| Error::call("pidfd_open", pid.to_string(), errno(raw)))

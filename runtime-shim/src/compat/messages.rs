@@ -111,8 +111,9 @@ pub(crate) fn cannot_delete(id: &str, status: impl Display) -> String {
     format!("cannot delete container {id} that is not stopped: {status}")
 }
 
-pub(crate) const TERMINAL_NEEDS_SOCKET: &str = "cannot allocate tty if the runtime detaches without a console socket";
-pub(crate) const SOCKET_NEEDS_TERMINAL: &str = "cannot use a console socket if the runtime does not detach or allocate a tty";
+// Quoted whole, the foreign name too: scripts compare these sentences, and the library's `create` says the first of them.
+pub(crate) const TERMINAL_NEEDS_SOCKET: &str = "cannot allocate tty if runc will detach without setting console socket";
+pub(crate) const SOCKET_NEEDS_TERMINAL: &str = "cannot use console socket if runc will not detach or allocate tty";
 
 #[cfg(test)]
 mod tests {

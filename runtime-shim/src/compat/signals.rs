@@ -5,6 +5,9 @@ use nix::sys::signal::Signal;
 
 /// `9`, `KILL`, `SIGKILL`, `sigkill`, `SIGRTMIN+3`.
 pub(crate) fn number(text: &str) -> Option<i32> {
+    if text.is_empty() {
+        return Some(libc::SIGTERM);
+    }
     if let Ok(number) = text.parse::<i32>() {
         return Some(number).filter(|number| (0..=libc::SIGRTMAX()).contains(number));
     }

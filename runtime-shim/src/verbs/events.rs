@@ -47,6 +47,8 @@ fn watch(container: &Container, interval: Duration) -> Result<Code, Failure> {
         match oom.next(Some(next.saturating_duration_since(Instant::now())))? {
             OomEvent::Oom => say(&events::oom(container.id())?)?,
             OomEvent::Gone => return Ok(Code::SUCCESS),
+            // v1 does not tell when the last process is gone, only when the cgroup is.
+            OomEvent::Nothing if container.status()? == Status::Stopped => return Ok(Code::SUCCESS),
             OomEvent::Nothing => {
                 next += interval;
                 show(container)?

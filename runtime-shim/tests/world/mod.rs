@@ -71,6 +71,11 @@ impl World {
         self.dir.join("state")
     }
 
+    /// A name that no other world has.
+    pub(crate) fn name(&self) -> &str {
+        self.dir.file_name().unwrap().to_str().unwrap()
+    }
+
     pub(crate) fn path(&self, name: &str) -> String {
         self.dir.join(name).to_str().unwrap().to_owned()
     }
@@ -114,6 +119,8 @@ impl World {
         let bundle = self.dir.join("bundle");
         fs::create_dir_all(bundle.join("rootfs")).unwrap();
         let mut config = config(args, host_programs(&bundle.join("rootfs")));
+        // Worlds of tests that run at the same time use the same ids.
+        config["linux"]["cgroupsPath"] = format!("/{}", self.name()).into();
         change(&mut config);
         fs::write(bundle.join("config.json"), config.to_string()).unwrap();
         bundle.to_str().unwrap().to_owned()
@@ -130,12 +137,23 @@ impl Drop for World {
     }
 }
 
-/// Runs a call whose output goes to files.
+/// Runs a call whose output goes to files. One that does not end is a failure, not a test that hangs.
 pub(crate) fn finish(call: &mut Command) -> Said {
     let dir = call.get_current_dir().unwrap().to_owned();
     let (out, err) = (dir.join("stdout"), dir.join("stderr"));
     let open = |path: &Path| Stdio::from(fs::File::create(path).unwrap());
-    let status = call.stdout(open(&out)).stderr(open(&err)).status().unwrap();
+    let mut running = call.stdout(open(&out)).stderr(open(&err)).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let status = loop {
+        if let Some(status) = running.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > deadline {
+            running.kill().unwrap();
+            panic!("does not end: {call:?}");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
     Said { code: status.code().unwrap(), out: fs::read_to_string(out).unwrap(), err: fs::read_to_string(err).unwrap() }
 }
 
@@ -151,7 +169,11 @@ pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
 
 /// The mounts that bring the host's programs; a directory that is a link on the host is the same link inside.
 fn host_programs(rootfs: &Path) -> Vec<Value> {
-    let mut mounts = vec![json!({"destination": "/proc", "type": "proc", "source": "proc"})];
+    let mut mounts = vec![
+        json!({"destination": "/proc", "type": "proc", "source": "proc"}),
+        json!({"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]}),
+        json!({"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance", "ptmxmode=0666", "mode=0620"]}),
+    ];
     for name in ["usr", "bin", "sbin", "lib", "lib64"] {
         let host = Path::new("/").join(name);
         match fs::read_link(&host) {

@@ -7,7 +7,12 @@ use crate::sys::{self, Errno, o};
 /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING)`. A kernel without keyrings has none to leak; a full quota is the user's affair.
 pub(crate) fn session_keyring(init: &Init<'_>, name: Text) -> Done {
     match sys::join_session_keyring(init.plan.text(name)?) {
-        Err(Errno::ENOSYS | Errno::EDQUOT | Errno::EPERM | Errno::EACCES) | Ok(_) => Ok(()),
+        Ok(keyring) => {
+            // Other processes of the same user may search it, or an exec would not find it: possessor all, user view, read, search.
+            let _ = sys::set_key_permissions(keyring, 0x3f1b_0000);
+            Ok(())
+        }
+        Err(Errno::ENOSYS | Errno::EDQUOT | Errno::EPERM | Errno::EACCES) => Ok(()),
         Err(errno) => Err(errno.into()),
     }
 }

@@ -5,12 +5,17 @@ use crate::op::{Text, Texts};
 use crate::sys::{self, Errno, Stat, o};
 use core::ffi::CStr;
 
-/// `chdir(2)`. Root may be barred where the user is not, and the other way round: the first of two tries may fail.
-pub(crate) fn change_directory(init: &Init<'_>, path: Text, retry: u32) -> Done {
-    match sys::chdir(init.plan.text(path)?) {
-        Err(_) if retry != 0 => Ok(()),
-        other => Ok(other?),
+/// `chdir(2)`. Root may be barred where the user is not, and the other way round: one of two tries has to succeed.
+pub(crate) fn change_directory(init: &mut Init<'_>, path: Text, retry: u32) -> Done {
+    if init.arrived {
+        return Ok(());
     }
+    match sys::chdir(init.plan.text(path)?) {
+        Ok(()) => init.arrived = true,
+        Err(_) if retry != 0 => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    Ok(())
 }
 
 /// `getcwd(2)` of a directory outside the root answers `(unreachable)…`, or an error.

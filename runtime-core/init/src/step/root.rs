@@ -24,9 +24,65 @@ pub(crate) fn open_or_make(root: Fd, path: &CStr, target: Target) -> sys::Result
 
 /// Walks a path one name after the other, making those that are missing.
 fn make(root: Fd, path: &CStr, target: Target, more: u64) -> sys::Result<Fd> {
-    let mut buffer = [0u8; PATH_MAX];
-    let bytes = path.to_bytes();
-    buffer.get_mut(..bytes.len()).ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(bytes);
+    let mut path = Path::new(path.to_bytes())?;
+    for _ in 0..LINKS {
+        let mut longer = Path::new(b"")?;
+        match make_along(root, &path, (target, more), &mut longer) {
+            Err(Errno::ELOOP) if longer.len > 0 && more == 0 => path = longer,
+            other => return other,
+        }
+    }
+    Err(Errno::ELOOP)
+}
+
+/// As many symbolic links as the kernel follows.
+const LINKS: u32 = 40;
+
+/// A path in a buffer, with a NUL after it.
+struct Path {
+    bytes: [u8; PATH_MAX],
+    len: usize,
+}
+
+impl Path {
+    fn new(text: &[u8]) -> sys::Result<Self> {
+        let mut path = Self { bytes: [0; PATH_MAX], len: 0 };
+        path.push(text)?;
+        Ok(path)
+    }
+
+    fn push(&mut self, text: &[u8]) -> sys::Result<()> {
+        let end = self.len.saturating_add(text.len());
+        // One byte stays for the NUL.
+        if end >= PATH_MAX {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        self.bytes.get_mut(self.len..end).ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(text);
+        self.len = end;
+        Ok(())
+    }
+
+    fn text(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Where a link that leads nowhere would lead: `longer` becomes the path to go on with.
+fn follow(dir: Fd, (before, name, after): (&[u8], &CStr, &[u8]), longer: &mut Path) -> Errno {
+    let mut target = [0u8; PATH_MAX];
+    let Ok(len) = sys::readlinkat(dir, name, &mut target) else { return Errno::ENOENT };
+    let target = target.get(..len).unwrap_or_default();
+    let begin = if target.first() == Some(&b'/') { &b""[..] } else { before };
+    match longer.push(begin).and_then(|()| longer.push(target)).and_then(|()| longer.push(after)) {
+        Ok(()) => Errno::ELOOP,
+        Err(errno) => errno,
+    }
+}
+
+/// As [`make`], up to the first link that leads nowhere: that is `ELOOP`, with the path to go on with in `longer`.
+fn make_along(root: Fd, path: &Path, (target, more): (Target, u64), longer: &mut Path) -> sys::Result<Fd> {
+    let mut buffer = path.bytes;
+    let bytes = path.text();
     let mut at = sys::openat(root, c".", o::PATH | o::DIRECTORY)?;
     let mut start = 0usize;
     while let Some(name_len) = next_name(bytes, &mut start) {
@@ -37,7 +93,13 @@ fn make(root: Fd, path: &CStr, target: Target, more: u64) -> sys::Result<Fd> {
         let whole = CStr::from_bytes_until_nul(&buffer).map_err(|_| Errno::EINVAL)?;
         let name = buffer.get(start..).and_then(|name| CStr::from_bytes_until_nul(name).ok()).ok_or(Errno::EINVAL)?;
         let found = match open_in(root, whole, o::PATH, more) {
-            Err(Errno::ENOENT) => make_one(at, name, if last { target } else { Target::Directory }).and_then(|()| open_in(root, whole, o::PATH, more)),
+            Err(Errno::ENOENT) => {
+                make_one(at, name, if last { target } else { Target::Directory })?;
+                match open_in(root, whole, o::PATH, more) {
+                    Err(Errno::ENOENT) => Err(follow(at, around(bytes, name, (start, end)), longer)),
+                    other => other,
+                }
+            }
             other => other,
         };
         sys::close(at);
@@ -46,6 +108,11 @@ fn make(root: Fd, path: &CStr, target: Target, more: u64) -> sys::Result<Fd> {
         start = end;
     }
     Ok(at)
+}
+
+/// A name, with what is before and after it in its path.
+fn around<'a>(path: &'a [u8], name: &'a CStr, (start, end): (usize, usize)) -> (&'a [u8], &'a CStr, &'a [u8]) {
+    (path.get(..start).unwrap_or_default(), name, path.get(end..).unwrap_or_default())
 }
 
 /// The length of the next name in a path; `start` moves to its first byte.
@@ -118,10 +185,13 @@ pub(crate) fn make_cwd(init: &Init<'_>, path: Text) -> Done {
 
 /// `pivot_root(".", ".")`: the old root lies on the new one, and is detached.
 pub(crate) fn pivot(init: &Init<'_>, slave: u32) -> Done {
+    let old = if slave == 0 { None } else { Some(sys::openat(sys::AT_FDCWD, c"/", o::PATH | o::DIRECTORY)?) };
     sys::fchdir(init.fd(Slot::ROOT)?)?;
     sys::pivot_root(c".", c".")?;
-    if slave != 0 {
+    if let Some(old) = old {
+        sys::fchdir(old)?;
         sys::mount(c"", c".", c"", sys::MS_SLAVE | sys::MS_REC, c"")?;
+        sys::close(old);
     }
     sys::umount_detach(c".")?;
     Ok(sys::chdir(c"/")?)

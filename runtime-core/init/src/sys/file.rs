@@ -103,6 +103,12 @@ pub fn keep_open(fd: Fd) -> Result<()> {
     unsafe { syscall!(FCNTL, fd, 2usize, 0usize) }.map(drop)
 }
 
+/// `fcntl(F_GETFD)`.
+pub fn fd_flags(fd: Fd) -> Result<usize> {
+    // SAFETY: no memory is involved; 1 is F_GETFD.
+    unsafe { syscall!(FCNTL, fd, 1usize) }
+}
+
 /// `read(2)`.
 pub fn read(fd: Fd, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most the buffer's length into it.

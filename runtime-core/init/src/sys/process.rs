@@ -99,9 +99,20 @@ pub unsafe fn execveat(fd: Fd, argv: *const *const u8, envp: *const *const u8) -
 
 /// `exit_group(2)`.
 pub fn exit(code: i32) -> ! {
+    // SAFETY: no memory is involved, and it does not return.
+    let _ = unsafe { syscall!(EXIT_GROUP, code) };
+    // A filter of the container's has refused even that.
     loop {
-        // SAFETY: no memory is involved, and it does not return.
-        let _ = unsafe { syscall!(EXIT_GROUP, code) };
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: an instruction that ends the process, which is what is wanted.
+        unsafe {
+            core::arch::asm!("ud2")
+        };
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: an instruction that ends the process, which is what is wanted.
+        unsafe {
+            core::arch::asm!("udf #0")
+        };
     }
 }
 
@@ -242,6 +253,12 @@ pub fn setdomainname(name: &CStr) -> Result<()> {
 pub fn join_session_keyring(name: &CStr) -> Result<usize> {
     // SAFETY: the name ends with NUL; the kernel reads it.
     unsafe { syscall!(KEYCTL, 1usize, name) }
+}
+
+/// `keyctl(KEYCTL_SETPERM)`.
+pub fn set_key_permissions(key: usize, permissions: u32) -> Result<()> {
+    // SAFETY: no memory is involved.
+    unsafe { syscall!(KEYCTL, 5usize, key, permissions) }.map(drop)
 }
 
 /// `struct sock_fprog`.
