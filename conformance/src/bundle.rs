@@ -122,7 +122,7 @@ fn furnish(root: &Path, fixture: Fixture) -> io::Result<()> {
             furnish(root, Fixture::Without(path)).or_else(|err| if err.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(err) })?;
             symlink(target, root.join(path))
         }
-        Fixture::PrivateHost | Fixture::Submount | Fixture::Holder(_) => Ok(()),
+        Fixture::PrivateHost | Fixture::Submount | Fixture::Holder(_) | Fixture::Controller(_) => Ok(()),
     }
 }
 
