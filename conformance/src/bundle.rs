@@ -5,7 +5,7 @@
 use crate::case::Fixture;
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 const APPLETS: &str = "sh cat ls mount umount id stat true false sleep readlink tr sort uname grep hostname pwd echo head wc rm ip \
@@ -122,7 +122,7 @@ fn furnish(root: &Path, fixture: Fixture) -> io::Result<()> {
             furnish(root, Fixture::Without(path)).or_else(|err| if err.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(err) })?;
             symlink(target, root.join(path))
         }
-        Fixture::PrivateHost | Fixture::Submount | Fixture::Holder(_) => Ok(()),
+        Fixture::PrivateHost | Fixture::Submount | Fixture::Holder(_) | Fixture::Controller(_) => Ok(()),
     }
 }
 
@@ -142,20 +142,23 @@ fn own(dir: &Path, id: u32) -> io::Result<()> {
 /// Every path below `root` with its type and mode, to tell what a runtime leaves in an image.
 pub(crate) fn listing(root: &Path) -> Vec<String> {
     let mut lines = Vec::new();
-    list(root, root, &mut lines);
+    if let Ok(facts) = fs::metadata(root) {
+        list(root, root, facts.dev(), &mut lines);
+    }
     lines.sort();
     lines
 }
 
-fn list(root: &Path, dir: &Path, lines: &mut Vec<String>) {
+// A mount that a runtime left there is told elsewhere.
+fn list(root: &Path, dir: &Path, device: u64, lines: &mut Vec<String>) {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     for entry in entries {
         let Ok(facts) = entry.metadata() else { continue };
         let path = entry.path();
         let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         lines.push(format!("/{name} {:o}", facts.permissions().mode()));
-        if facts.is_dir() {
-            list(root, &path, lines);
+        if facts.is_dir() && facts.dev() == device {
+            list(root, &path, device, lines);
         }
     }
 }

@@ -42,6 +42,8 @@ pub(crate) enum Fixture {
     Submount,
     /// A process that holds new namespaces of these types, found as `{ns:pid}` …
     Holder(&'static str),
+    /// The host has this cgroup controller; elsewhere the case is not played.
+    Controller(&'static str),
     /// This path of the root file system is taken away.
     Without(&'static str),
     /// This path of the root file system becomes a symlink to that.

@@ -46,6 +46,13 @@ pub(crate) fn read(pid: &str) -> Vec<String> {
     lines
 }
 
+/// Does the host offer this controller, in whatever hierarchy?
+pub(crate) fn has(controller: &str) -> bool {
+    let unified = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    unified.split_whitespace().any(|one| one == controller) || table.lines().any(|line| point(line, controller).is_some())
+}
+
 fn values(dir: &std::path::Path, file: &str) -> Vec<String> {
     let text = fs::read_to_string(dir.join(file)).unwrap_or_default();
     text.lines().map(|line| format!("{file} = {line}")).collect()

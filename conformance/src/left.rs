@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const CGROUPS: &str = "/sys/fs/cgroup";
+const HIDDEN: &str = "/sys/fs/cgroup/unified";
 /// The parent of cgroups that cases put somewhere; runtimes may leave parents in place.
 pub(crate) const SHELF: &str = "conformance-shelf";
 /// How deep below the hierarchy's top a container's cgroup is looked for.
@@ -38,7 +39,7 @@ pub(crate) fn cgroups(id: &str) -> Vec<PathBuf> {
 fn search(dir: &Path, id: &str, depth: usize, found: &mut Vec<PathBuf>) {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        if entry.file_name().to_string_lossy().contains(id) && is_cgroup(&entry.path()) {
+        if entry.file_name().to_string_lossy().contains(id) && !hidden(&entry.path()) {
             found.push(entry.path());
         }
         if depth > 0 {
@@ -47,9 +48,18 @@ fn search(dir: &Path, id: &str, depth: usize, found: &mut Vec<PathBuf>) {
     }
 }
 
-// A plain directory where a hierarchy is hidden is none, even if a runtime has written a file of a cgroup into it.
+// Where a hierarchy is hidden behind an empty file system, what a runtime writes there goes away with it.
+fn hidden(dir: &Path) -> bool {
+    dir.starts_with(HIDDEN) && !is_cgroup(dir)
+}
+
 fn is_cgroup(dir: &Path) -> bool {
     ["tasks", "cgroup.events"].iter().any(|file| dir.join(file).exists())
+}
+
+/// Takes a cgroup away, or what a runtime mistook for one.
+pub(crate) fn remove(dir: &Path) {
+    let _ = if is_cgroup(dir) { fs::remove_dir(dir) } else { fs::remove_dir_all(dir) };
 }
 
 // The bundle's own fixtures are mounts below `source`.
@@ -81,5 +91,5 @@ pub(crate) fn clear_shelf() {
 fn clear(dir: &Path) {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).for_each(|entry| clear(&entry.path()));
-    let _ = fs::remove_dir(dir);
+    remove(dir);
 }

@@ -27,6 +27,7 @@ mod report;
 mod suite;
 
 use args::{Args, Cgroups};
+use case::{Case, Fixture};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use std::ffi::OsString;
@@ -76,10 +77,18 @@ fn judge(args: &Args) -> io::Result<ExitCode> {
     let found = |path: &PathBuf| find(path);
     let runtimes = args.runtimes.iter().map(found).collect::<io::Result<_>>()?;
     let reference = args.reference.as_ref().map(found).transpose()?;
+    let (cases, elsewhere): (Vec<_>, Vec<_>) = cases.into_iter().partition(|(_, case)| playable(case));
+    for (_, case) in elsewhere {
+        writeln!(io::stderr(), "not played, the host lacks the cgroup controller: {}", case.name)?;
+    }
     let suite = Suite { cases, runtimes, reference, jobs: args.jobs.max(1), dir, keep: args.keep };
     let rows = suite.play(&|_, _| {});
     finish(&suite)?;
     tell(args, &suite, &rows)
+}
+
+fn playable(case: &Case) -> bool {
+    case.fixtures.iter().all(|fixture| !matches!(fixture, Fixture::Controller(name) if !cgroupfs::has(name)))
 }
 
 fn workplace(args: &Args) -> io::Result<PathBuf> {

@@ -317,7 +317,7 @@ impl<'a> Player<'a> {
         }
         self.reaper.kill_all();
         for cgroup in left::cgroups(&self.stage.id).iter().rev() {
-            let _ = fs::remove_dir(cgroup);
+            left::remove(cgroup);
         }
         for point in left::below(&self.stage.dir).iter().rev() {
             let _ = umount2(point.as_str(), MntFlags::MNT_DETACH);

@@ -105,7 +105,7 @@ fn swept(id: &str) -> Vec<String> {
     let found = left::cgroups(id);
     let told = found.iter().map(|path| format!("cgroup {}, unseen by the player", path.display())).collect();
     for cgroup in found.iter().rev() {
-        let _ = fs::remove_dir(cgroup);
+        left::remove(cgroup);
     }
     told
 }

@@ -28,7 +28,7 @@ fn every_case_is_as_with_runc() {
 
 /// Why the comparison cannot be made here.
 fn missing() -> Option<&'static str> {
-    let root = Path::new("/proc/1/root").read_link().is_ok() && Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
     match (root, in_path(REFERENCE), in_path("busybox")) {
         (false, _, _) => Some("containers can only be made by root here"),
         (_, false, _) => Some("runc, the reference, is not in PATH"),

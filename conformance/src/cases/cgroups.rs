@@ -1,6 +1,6 @@
 //! Control groups: paths and limits, read back from the host.
 
-use crate::case::{Case, End, Step, call, cgroup, create, delete, delete_force, host, kill, start, state, until, wait};
+use crate::case::{Case, End, Fixture, Step, call, cgroup, create, delete, delete_force, host, kill, start, state, until, wait};
 use serde_json::{Value, json};
 
 /// The cases.
@@ -14,7 +14,10 @@ fn life() -> Vec<Step> {
 
 fn limits() -> Vec<Case> {
     let case = |name: &str, pointer: &'static str, value: Value| {
-        Case::new(format!("cgroup/{name}"), "config-linux.md#control-groups").set(pointer, value).sleeps().steps(life())
+        let controller = pointer.rsplit('/').next().filter(|name| matches!(*name, "pids" | "memory" | "cpu")).unwrap_or_default();
+        let case = Case::new(format!("cgroup/{name}"), "config-linux.md#control-groups").set(pointer, value).sleeps().steps(life());
+        let case = if controller.is_empty() { case } else { case.fixture(Fixture::Controller(controller)) };
+        if name.starts_with("cpuset") { case.fixture(Fixture::Controller("cpuset")) } else { case }
     };
     let refused = |case: Case| case.steps(vec![create().any(), cgroup().any(), delete_force()]);
     vec![
@@ -117,12 +120,13 @@ fn updates() -> Vec<Case> {
     vec![
         case("memory", &["--memory", "67108864"]),
         case("memory-with-unit", &["--memory", "64m"]),
-        case("pids", &["--pids-limit", "33"]).sees("cgroup", "pids.max = 33"),
+        case("pids", &["--pids-limit", "33"]).fixture(Fixture::Controller("pids")).sees("cgroup", "pids.max = 33"),
         case("cpu", &["--cpu-quota", "30000", "--cpu-period", "60000"]),
         case("cpu-share", &["--cpu-share", "200"]),
         case("cpuset", &["--cpuset-cpus", "1"]),
         case("nothing", &[]),
         by_document("document", r#"{"memory": {"limit": 67108864}, "cpu": {"shares": 300}, "pids": {"limit": 44}}"#)
+            .fixture(Fixture::Controller("pids"))
             .sees("cgroup", "pids.max = 44"),
         by_document("empty-document", "{}"),
         by_document("bad-document", "{"),
