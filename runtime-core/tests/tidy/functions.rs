@@ -1,6 +1,6 @@
 //! The sizes of functions.
 
-use crate::source::Source;
+use crate::source::{Source, closing};
 
 /// Lines of a function, its head included.
 const LINES: usize = 70;
@@ -73,22 +73,6 @@ fn parameters_at(rest: &str) -> Option<usize> {
             _ => {}
         }
         before = c;
-    }
-    None
-}
-
-/// Where the bracket that opens first closes.
-fn closing(rest: &str) -> Option<usize> {
-    let mut depth = 0;
-    for (at, c) in rest.char_indices() {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return Some(at);
-        }
     }
     None
 }

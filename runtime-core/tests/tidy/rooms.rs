@@ -108,7 +108,7 @@ fn between_rooms(source: &Source, room: &Room) -> Vec<String> {
 fn arrows(source: &Source) -> Vec<(usize, String)> {
     let inside = source.path.split("/src/").nth(1).unwrap_or_default().trim_end_matches("/mod.rs").trim_end_matches(".rs");
     let up = "super::".repeat(inside.split('/').count());
-    let code = source.code_without_tests();
+    let code = &source.code_without_tests();
     let heads = ["crate::", up.as_str()].into_iter().flat_map(|head| code.match_indices(head).map(|(at, _)| (at, at + head.len())));
     heads.filter(|&(at, _)| starts_a_path(code, at)).flat_map(|(at, end)| names(&code[end..]).into_iter().map(move |name| (at, name))).collect()
 }
@@ -144,7 +144,7 @@ fn named(source: &Source, what: &str) -> Vec<String> {
 
 /// What the table of forbidden things finds.
 pub(crate) fn wrong_reach(source: &Source) -> Vec<String> {
-    let code = source.code_without_tests();
+    let code = &source.code_without_tests();
     let applies = |dir: &str, except: &[&str]| source.path.starts_with(dir) && !except.iter().any(|file| source.path.ends_with(file));
     let rules = REACH.iter().filter(|(dir, _, except)| !is_test(source) && applies(dir, except));
     let places = rules.flat_map(|(_, words, _)| words.iter()).flat_map(|word| code.match_indices(word));

@@ -18,14 +18,17 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), code: blank(text) }
     }
 
-    /// The code up to the tests at its end.
-    pub(crate) fn code_without_tests(&self) -> &str {
-        let end = self.code.find("#[cfg(test)]\nmod ").unwrap_or(self.code.len());
-        // A module of tests in another file leaves what follows it.
-        if self.code[end..].contains('{') && !self.code[end..].lines().nth(1).unwrap_or_default().ends_with(';') {
-            return &self.code[..end];
+    /// The code, with modules of tests as spaces.
+    pub(crate) fn code_without_tests(&self) -> String {
+        let mut code = self.code.clone();
+        for (at, _) in self.code.match_indices("#[cfg(test)]\nmod ") {
+            let block = self.code[at..].find(['{', ';']).filter(|&open| self.code[at + open..].starts_with('{'));
+            if let Some(len) = block.and_then(|open| Some(open + closing(&self.code[at + open..])? + 1)) {
+                let blank: String = self.code[at..at + len].chars().flat_map(hide).collect();
+                code.replace_range(at..at + len, &blank);
+            }
         }
-        &self.code
+        code
     }
 
     /// `path:line` of a place in the code.
@@ -78,11 +81,32 @@ pub(crate) fn blank(text: &str) -> String {
             rest = &rest[next.len_utf8()..];
         } else {
             let (hidden, after) = rest.split_at(len);
-            code.extend(hidden.chars().flat_map(|c| if c == '\n' { "\n".chars() } else { "    "[..c.len_utf8()].chars() }));
+            code.extend(hidden.chars().flat_map(hide));
             rest = after;
         }
     }
     code
+}
+
+/// As many spaces as the character has bytes; lines stay.
+fn hide(c: char) -> std::str::Chars<'static> {
+    if c == '\n' { "\n".chars() } else { "    "[..c.len_utf8()].chars() }
+}
+
+/// Where the bracket that opens first closes.
+pub(crate) fn closing(rest: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (at, c) in rest.char_indices() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
 }
 
 /// The length of the comment or literal that begins here; 0 if none does.
@@ -140,4 +164,11 @@ fn comments_and_literals_are_hidden_and_nothing_else() {
     let hidden = blank("a // {\nb \"{\\\"\" c r#\"{\"}\"# d '{' e<'f> '\\'' /* { */ g");
     assert_eq!(hidden.split_whitespace().collect::<Vec<_>>(), ["a", "b", "c", "d", "e<'f>", "g"]);
     assert_eq!(blank("\"ü\"\n").len(), "\"ü\"\n".len());
+}
+
+#[test]
+fn code_behind_the_tests_is_seen() {
+    let source = Source::new("x.rs", "use a;\n#[cfg(test)]\nmod tests;\nuse b;\n#[cfg(test)]\nmod more {\n use c;\n}\nuse d;\n");
+    assert_eq!(source.code_without_tests().matches("use ").count(), 3);
+    assert_eq!(source.code_without_tests().len(), source.code.len());
 }
