@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+#[cfg(test)]
 use std::time::Duration;
 
 /// How often a signal is sent to who has come since the last time.
