@@ -15,7 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let elf = out.join("init.elf");
     let link = ["-Clinker-flavor=gcc", "-Clink-arg=-nostdlib", "-Clink-arg=-nostartfiles", "-Clink-arg=-static", "-Clink-arg=-no-pie"];
     // One segment of everything keeps the file at its few pages; nothing of it is writable.
-    let small = ["-Clink-arg=-Wl,-z,noseparate-code,--build-id=none,--gc-sections,-z,norelro,--no-eh-frame-hdr", "-Cstrip=symbols", "-Clto=fat"];
+    let small =
+        ["-Clink-arg=-Wl,-z,noseparate-code,--build-id=none,--gc-sections,-z,norelro,--no-eh-frame-hdr", "-Cstrip=symbols", "-Clto=fat"];
     let own = ["--crate-type=bin", "--crate-name=init", "--extern", &dependency, "-o", text(&elf)?];
     rustc(&source.join("elf.rs"), &[&own[..], &link, &small].concat())
 }

@@ -66,8 +66,8 @@ mod notify;
 mod pidfd;
 mod prepare;
 mod socket;
-pub mod spec;
 mod spawn;
+pub mod spec;
 mod state;
 
 pub use cgroup::CgroupDriver;

@@ -372,6 +372,8 @@ pub enum Op {
         /// `context=` of the empty file system; empty for none.
         label: Text,
     },
+    /// Where a standard stream is the host's null device, make it the container's: through the host's, its node could be changed.
+    ReopenNull,
     /// Give stdin, stdout and stderr to a user, as far as they are ours to give.
     OwnStdio {
         /// The user.

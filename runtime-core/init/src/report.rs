@@ -35,8 +35,7 @@ impl Report {
     #[must_use]
     pub fn to_bytes(self) -> [u8; size_of::<Self>()] {
         let mut bytes = [0; size_of::<Self>()];
-        let fields =
-            [(self.kind as u32).to_ne_bytes(), self.pc.to_ne_bytes(), self.errno.to_ne_bytes(), self.detail.to_ne_bytes()];
+        let fields = [(self.kind as u32).to_ne_bytes(), self.pc.to_ne_bytes(), self.errno.to_ne_bytes(), self.detail.to_ne_bytes()];
         let (head, tail) = bytes.split_at_mut(16);
         for (to, from) in head.chunks_exact_mut(4).zip(fields) {
             to.copy_from_slice(&from);

@@ -164,7 +164,7 @@ pub(crate) fn here(init: &Init<'_>) -> u32 {
 }
 
 fn step(init: &mut Init<'_>, op: Op) -> Result<(), Failure> {
-    use step::{console, identity, memberships, meet, mounts, program, root};
+    use step::{console, identity, meet, memberships, mounts, program, root};
     match op {
         Op::Meet { point } => meet::meet(init, point),
         Op::SetSid => Ok(sys::setsid()?),
@@ -208,6 +208,7 @@ fn step(init: &mut Init<'_>, op: Op) -> Result<(), Failure> {
         Op::ReadOnlyPath { path, by_remount } => mounts::read_only_path(init, path, by_remount),
         Op::OpenNull { to } => mounts::open_null(init, to),
         Op::MaskPath { path, null, empty, label } => mounts::mask_path(init, path, [null, empty], label),
+        Op::ReopenNull => mounts::reopen_null(init),
         Op::OwnStdio { uid } => identity::own_stdio(uid),
         Op::NoNewPrivs => identity::no_new_privs(),
         Op::Scheduler { attr } => Ok(sys::sched_setattr(init.plan.blob(attr)?)?),

@@ -10,6 +10,8 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+#[cfg(test)]
+use std::time::Duration;
 
 /// How often a signal is sent to who has come since the last time.
 const ROUNDS: u32 = 50;
@@ -122,7 +124,7 @@ fn enter(path: &Path, pid: &str) -> nix::Result<()> {
     let file = file::open_with(path, OFlag::O_WRONLY)?;
     for _ in 0..4 {
         match file::put(&file, pid) {
-            Err(Errno::EINVAL) => std::thread::sleep(std::time::Duration::from_millis(30)),
+            Err(Errno::EINVAL) => std::thread::sleep(Duration::from_millis(30)),
             done => return done,
         }
     }

@@ -8,8 +8,7 @@ use nix::libc::{S_IFCHR, S_IFIFO};
 use runtime_init::{Op, Target};
 
 /// runtime-spec, config-linux, "Default Devices".
-const DEFAULT: [(&str, u32, u32); 6] =
-    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+const DEFAULT: [(&str, u32, u32); 6] = [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
 /// "dev symbolic links".
 const LINKS: [(&str, &str); 4] =
@@ -20,8 +19,7 @@ const CORE: (&str, &str) = ("core", "/proc/kcore");
 
 /// Makes the nodes and links. A `/dev` that is bound from the host is left as it is.
 pub(crate) fn make(plan: &mut Builder, config: &Config, host: &Host) {
-    let bound = config.mounts.iter().any(|mount| mount.destination == "/dev" && matches!(mount.what, MountWhat::Bind { .. }));
-    if bound {
+    if is_bound(config) {
         return;
     }
     plan.about("/dev");
@@ -37,6 +35,11 @@ pub(crate) fn make(plan: &mut Builder, config: &Config, host: &Host) {
         node(plan, config, host, device);
     }
     links(plan, host);
+}
+
+/// Is `/dev` the host's?
+pub(crate) fn is_bound(config: &Config) -> bool {
+    config.mounts.iter().any(|mount| mount.destination == "/dev" && matches!(mount.what, MountWhat::Bind { .. }))
 }
 
 fn links(plan: &mut Builder, host: &Host) {

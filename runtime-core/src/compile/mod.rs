@@ -67,6 +67,9 @@ pub(crate) fn exec(inside: &Inside<'_>, process: &Process, host: &Host, wishes: 
     let mut plan = Builder::new();
     namespaces::join_all(&mut plan, inside, process, (host, wishes));
     console::open(&mut plan, Some(process), wishes, console::Bind::No);
+    if !devices::is_bound(inside.config) {
+        plan.push(Op::ReopenNull);
+    }
     identity::label(&mut plan, Some(process), host);
     program::run(&mut plan, inside, process, (host, wishes))?;
     plan.finish()

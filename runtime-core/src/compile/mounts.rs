@@ -127,9 +127,11 @@ fn data(options: &MountOptions, late: bool) -> Vec<(String, String)> {
     if options.set & libc::MOUNT_ATTR_RDONLY != 0 && !late {
         pairs.push(("ro".into(), String::new()));
     }
-    pairs.extend(options.data.iter().flat_map(|entry| entry.split(',')).filter(|entry| !entry.is_empty()).map(|entry| match entry.split_once('=') {
-        Some((key, value)) => (key.to_owned(), value.to_owned()),
-        None => (entry.to_owned(), String::new()),
+    pairs.extend(options.data.iter().flat_map(|entry| entry.split(',')).filter(|entry| !entry.is_empty()).map(|entry| {
+        match entry.split_once('=') {
+            Some((key, value)) => (key.to_owned(), value.to_owned()),
+            None => (entry.to_owned(), String::new()),
+        }
     }));
     pairs
 }
@@ -191,7 +193,8 @@ fn id_map(plan: &mut Builder, config: &Config, mount: &Mount) -> Result<()> {
     let uid_mappings = or(&map.uid_mappings, &config.uid_mappings);
     let gid_mappings = or(&map.gid_mappings, &config.gid_mappings);
     if uid_mappings.is_empty() || gid_mappings.is_empty() {
-        let why = format!("config.json: mounts {}: an id-mapped mount needs mappings, its own or those of a user namespace", mount.destination);
+        let why =
+            format!("config.json: mounts {}: an id-mapped mount needs mappings, its own or those of a user namespace", mount.destination);
         return Err(Error::new(ErrorKind::InvalidConfig, why));
     }
     let user = plan.source(Source::IdMap { uid_mappings, gid_mappings });
@@ -276,4 +279,3 @@ fn cgroup_v1(plan: &mut Builder, host: &Host, mount: &Mount, (hierarchies, names
         seal(plan, host, scratch::TARGET);
     }
 }
-

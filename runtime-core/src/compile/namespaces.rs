@@ -5,9 +5,7 @@ use super::{Inside, Wishes};
 use crate::config::{Config, Membership, Namespaces, Process, TimeOffsets};
 use crate::error::Result;
 use crate::host::{Cgroups, Host};
-use nix::libc::{
-    CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, SIGKILL,
-};
+use nix::libc::{CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, SIGKILL};
 use runtime_init::Op;
 
 pub(crate) const CLONE_NEWTIME: i32 = 0x80;

@@ -1,9 +1,10 @@
 //! Paths that are hidden or sealed, and kernel parameters.
 
+use super::mounts;
 use super::plan::{Builder, scratch};
 use crate::config::Config;
 use crate::host::Host;
-use runtime_init::Op;
+use runtime_init::{Op, Slot};
 
 /// `linux.sysctl`, through a procfs that no mount of the container covers.
 pub(crate) fn sysctl(plan: &mut Builder, config: &Config) {
@@ -17,7 +18,18 @@ pub(crate) fn sysctl(plan: &mut Builder, config: &Config) {
 /// The separator that comes first is the separator, as `sysctl(8)` has it: `net/ipv4/conf/eth0.1/forwarding` keeps its dot.
 fn file(key: &str) -> String {
     match key.find(['.', '/']).map(|at| &key[at..=at]) {
-        Some(".") => key.chars().map(|c| if c == '.' { '/' } else if c == '/' { '.' } else { c }).collect(),
+        Some(".") => key
+            .chars()
+            .map(|c| {
+                if c == '.' {
+                    '/'
+                } else if c == '/' {
+                    '.'
+                } else {
+                    c
+                }
+            })
+            .collect(),
         _ => key.to_owned(),
     }
 }
@@ -26,6 +38,10 @@ fn file(key: &str) -> String {
 pub(crate) fn restrict(plan: &mut Builder, config: &Config, host: &Host) {
     for (index, path) in config.readonly_paths.iter().enumerate() {
         plan.about(format!("linux.readonlyPaths[{index}] {path}"));
+        if path == "/" {
+            mounts::seal(plan, host, Slot::ROOT);
+            continue;
+        }
         let path = plan.text(path);
         plan.push(Op::ReadOnlyPath { path, by_remount: u32::from(!host.mount_setattr) });
     }

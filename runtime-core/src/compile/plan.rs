@@ -103,7 +103,13 @@ pub(crate) struct Builder {
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        let plan = Plan { steps: Vec::with_capacity(160), arena: Vec::with_capacity(8192), sources: Vec::new(), clone: Clone3::default(), subjects: vec![String::new()] };
+        let plan = Plan {
+            steps: Vec::with_capacity(160),
+            arena: Vec::with_capacity(8192),
+            sources: Vec::new(),
+            clone: Clone3::default(),
+            subjects: vec![String::new()],
+        };
         Self { plan }
     }
 

@@ -96,7 +96,7 @@ impl Display for Line<'_> {
         write!(f, "{}", name(&step.op))?;
         match step.op {
             Op::Meet { point } => write!(f, " {point}"),
-            Op::SetSid | Op::Hide | Op::LoopbackUp | Op::MoveRoot | Op::Chroot | Op::NoNewPrivs | Op::VerifyCwd => Ok(()),
+            Op::SetSid | Op::Hide | Op::LoopbackUp | Op::MoveRoot | Op::Chroot | Op::NoNewPrivs | Op::VerifyCwd | Op::ReopenNull => Ok(()),
             Op::DeathSignal { signal } => write!(f, " {signal}"),
             Op::SessionKeyring { name } | Op::HostName { name } | Op::DomainName { name } => write!(f, " {}", text(name)),
             Op::AttachCgroup { procs } => write!(f, " {}", slot(procs)),
@@ -206,7 +206,7 @@ pub(crate) fn call(op: &Op, detail: u32) -> &'static str {
         Op::Rlimit { .. } => "setrlimit",
         Op::Propagation { .. } | Op::NewFsByPath { .. } | Op::RemountBind { .. } | Op::Remount { .. } | Op::MoveRoot => "mount",
         Op::CloneTree { .. } => "open_tree",
-        Op::OpenPath { .. } | Op::OpenTarget { .. } | Op::OpenNull { .. } | Op::OpenProc { .. } => "open",
+        Op::OpenPath { .. } | Op::OpenTarget { .. } | Op::OpenNull { .. } | Op::ReopenNull | Op::OpenProc { .. } => "open",
         Op::NewFs { .. } => match detail {
             part::OPEN => "fsopen",
             part::MOUNT => "fsmount",

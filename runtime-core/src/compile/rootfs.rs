@@ -5,7 +5,7 @@ use super::{Wishes, devices, mounts};
 use crate::config::{Config, Membership, Mount, MountOptions, MountWhat, PropagationKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use nix::libc::{MS_PRIVATE, MS_REC, MS_SLAVE};
+use nix::libc::{MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE};
 use runtime_init::{Op, Slot, Target};
 
 /// A flag of `mount(2)` as ops have it.
@@ -54,11 +54,10 @@ fn in_place(plan: &mut Builder, config: &Config) -> Result<()> {
 fn isolate(plan: &mut Builder, config: &Config, host: &Host) {
     plan.about("linux.rootfsPropagation");
     let path = plan.text("/");
-    let flags = match config.rootfs_propagation {
-        Some(propagation) => propagation.kind.flag() | if propagation.recursive { MS_REC } else { 0 },
-        None => MS_SLAVE | MS_REC,
-    };
-    plan.push(Op::Propagation { path, flags: flag(flags) });
+    // What the config wants of the root is set once it is the root. Until then only a shared one may be shared: everything else
+    // would leave a mount of the host's that tells the host.
+    let kind = if is_shared(config) { MS_SHARED } else { MS_SLAVE };
+    plan.push(Op::Propagation { path, flags: flag(kind | MS_REC) });
     if let Some(parent) = host.rootfs_parent.as_ref().filter(|_| is_shared(config)) {
         // pivot_root(2) refuses a root whose parent mount is shared.
         let path = plan.text(parent);
@@ -81,7 +80,16 @@ fn notify(plan: &mut Builder, config: &Config, host: &Host, wishes: &Wishes) -> 
     let Some(directory) = &wishes.notify else { return Ok(()) };
     plan.about("NOTIFY_SOCKET");
     let what = MountWhat::Bind { source: directory.into(), recursive: false };
-    mounts::add(plan, config, host, &Mount { destination: "/run/notify".into(), what, options: MountOptions { set: nix::libc::MOUNT_ATTR_RDONLY, ..MountOptions::default() } })
+    mounts::add(
+        plan,
+        config,
+        host,
+        &Mount {
+            destination: "/run/notify".into(),
+            what,
+            options: MountOptions { set: nix::libc::MOUNT_ATTR_RDONLY, ..MountOptions::default() },
+        },
+    )
 }
 
 /// The old root goes.
@@ -115,6 +123,10 @@ pub(crate) fn settle(plan: &mut Builder, config: &Config, host: &Host) -> Result
         let path = plan.text(&mount.destination);
         plan.push(Op::OpenTarget { path, target: Target::Existing, to: scratch::TARGET });
         mounts::seal(plan, host, scratch::TARGET);
+    }
+    if !devices::is_bound(config) {
+        plan.about("/dev/null");
+        plan.push(Op::ReopenNull);
     }
     if config.rootfs_readonly {
         plan.about("root.readonly");

@@ -103,7 +103,7 @@ impl Container {
         self.check_state(request)?;
         super::create::check_preserved(request.preserve_fds)?;
         let config = self.config()?;
-        let process = config::process(&request.process)?;
+        let process = with_defaults(&request.process, &config)?;
         let placement = match &request.cgroup {
             Some(wanted) => placement.within(wanted)?,
             None => placement,
@@ -179,14 +179,24 @@ impl Container {
         Wishes { id: self.id().to_owned(), console: !matches!(request.terminal, Terminal::Inherit), ..Wishes::default() }
     }
 
-    fn exec_plan(&self, config: &Config, process: &config::Process, (placement, wishes): (&Placement, &Wishes)) -> Result<(Plan, Option<OwnedFd>)> {
+    fn exec_plan(
+        &self,
+        config: &Config,
+        process: &config::Process,
+        (placement, wishes): (&Placement, &Wishes),
+    ) -> Result<(Plan, Option<OwnedFd>)> {
         let cgroup = placement.directory()?;
         let host = facts::host(config, placement);
         let inside = Inside { config, has_user_namespace: config.namespaces.user.is_private() };
         Ok((compile::exec(&inside, process, &host, wishes)?, cgroup))
     }
 
-    fn exec_child<'a>(&self, plan: &'a Plan, request: &'a Exec, (placement, cgroup): (&Placement, Option<&'a OwnedFd>)) -> Result<Child<'a>> {
+    fn exec_child<'a>(
+        &self,
+        plan: &'a Plan,
+        request: &'a Exec,
+        (placement, cgroup): (&Placement, Option<&'a OwnedFd>),
+    ) -> Result<Child<'a>> {
         let init = self.init_pid().ok_or_else(not_running)?;
         let procs = if placement.is_unified() { Vec::new() } else { placement.procs_files()? };
         let given = Given { console: facts::console(&request.terminal)?, init: Some(init), procs, gate: None };
@@ -194,4 +204,18 @@ impl Container {
         let stdio = request.stdio.each_ref().map(|fd| fd.as_ref().map(AsFd::as_fd));
         Child::launch(&Launch { plan, fds, stdio, preserve: request.preserve_fds, cgroup: cgroup.map(AsFd::as_fd), fail_at: None })
     }
+}
+
+/// What the process document says nothing of is as for the container's own program.
+fn with_defaults(wanted: &oci_spec::runtime::Process, config: &Config) -> Result<config::Process> {
+    let mut process = config::process(wanted)?;
+    let Some(own) = &config.process else { return Ok(process) };
+    process.capabilities = process.capabilities.or(own.capabilities);
+    process.no_new_privileges = wanted.no_new_privileges().unwrap_or(own.no_new_privileges);
+    process.apparmor_profile = process.apparmor_profile.or_else(|| own.apparmor_profile.clone());
+    process.selinux_label = process.selinux_label.or_else(|| own.selinux_label.clone());
+    if wanted.rlimits().is_none() {
+        process.rlimits.clone_from(&own.rlimits);
+    }
+    Ok(process)
 }

@@ -197,4 +197,3 @@ fn wrong(what: impl Into<String>) -> Error {
 pub(super) fn not_running() -> Error {
     Error::new(ErrorKind::NotRunning, "container not running")
 }
-

@@ -13,8 +13,8 @@ mod sys;
 
 use crate::config::Hook;
 use crate::error::{Error, ErrorKind, Result};
-use std::fmt::{self, Display};
 use crate::pidfd::Pidfd;
+use std::fmt::{self, Display};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 

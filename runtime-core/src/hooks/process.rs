@@ -7,7 +7,7 @@ use crate::pidfd::{ExitStatus, Pidfd};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 use nix::unistd::{read, write};
 use std::io::{PipeReader, PipeWriter, pipe};
 use std::os::fd::AsFd;
@@ -57,10 +57,7 @@ fn command(hook: &Hook, place: Place<'_>) -> Result<Command> {
         Place::Process(_) => {}
         Place::Host { cwd } => {
             cwd.map(|cwd| command.current_dir(cwd));
-            // A thread that forwards signals has blocked them, and a hook is no part of that.
-            if SigSet::thread_get_mask().is_ok_and(|mask| mask.iter().next().is_some()) {
-                sys::unblock_signals(&mut command);
-            }
+            sys::isolate(&mut command);
         }
     }
     Ok(command)

@@ -172,11 +172,7 @@ impl Other {
 
     fn inside(&self) -> Inside {
         let of = |name: &str| OwnedFd::from(File::open(format!("/proc/{}/ns/{name}", self.0.id())).unwrap());
-        Inside {
-            namespaces: vec![of("uts"), of("mnt")],
-            pid_namespace: Some(of("pid_for_children")),
-            ids: Some((0, 0)),
-        }
+        Inside { namespaces: vec![of("uts"), of("mnt")], pid_namespace: Some(of("pid_for_children")), ids: Some((0, 0)) }
     }
 }
 

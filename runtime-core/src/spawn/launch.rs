@@ -112,7 +112,8 @@ impl Lent {
 /// Clones.
 pub(super) fn launch(launch: &Launch<'_>) -> Result<Cloned> {
     let kind = SockType::SeqPacket;
-    let (control, theirs) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).map_err(|errno| Error::call("socketpair", "control", errno))?;
+    let (control, theirs) =
+        socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).map_err(|errno| Error::call("socketpair", "control", errno))?;
     let first = 3 + launch.preserve.cast_signed();
     let plan = plan_file(launch, first)?;
     let recorder = sys::Recorder::map(plan.as_fd())?;
@@ -245,12 +246,8 @@ pub(crate) fn user_namespace(uid_mappings: &[IdMapping], gid_mappings: &[IdMappi
     let result = unsafe { raw::clone3(&args, wait_for_death, std::ptr::null()) };
     let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
     let pid = result.map_err(|errno| Error::call("clone3", "a user namespace", Errno::from_raw(errno.0)))?;
-    let user = UserNamespace {
-        uid_mappings: uid_mappings.to_vec(),
-        gid_mappings: gid_mappings.to_vec(),
-        rlimits: Vec::new(),
-        clear_groups: true,
-    };
+    let user =
+        UserNamespace { uid_mappings: uid_mappings.to_vec(), gid_mappings: gid_mappings.to_vec(), rlimits: Vec::new(), clear_groups: true };
     let path = format!("/proc/{pid}/ns/user");
     let namespace = super::maps::write_maps(pid, &user).and_then(|()| File::open(&path).map_err(|error| Error::io("open", &path, error)));
     let _ = nix::sys::signal::kill(Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);

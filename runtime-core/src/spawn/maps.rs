@@ -10,8 +10,7 @@ use std::process::Command;
 /// Writes the maps of a process's user namespace.
 pub(super) fn write(pid: i32, user: &UserNamespace) -> Result<()> {
     for limit in &user.rlimits {
-        sys::prlimit(pid, limit.resource, [limit.soft, limit.hard])
-            .map_err(|errno| Error::call("setrlimit", "process.rlimits", errno))?;
+        sys::prlimit(pid, limit.resource, [limit.soft, limit.hard]).map_err(|errno| Error::call("setrlimit", "process.rlimits", errno))?;
     }
     write_maps(pid, user)
 }

@@ -145,7 +145,8 @@ impl<'a> Child<'a> {
         loop {
             let fd = record.listener.load(Ordering::Acquire);
             if fd > 0 {
-                let listener = sys::pidfd_getfd(self.pidfd(), fd - 1).map_err(|errno| Error::call("pidfd_getfd", "seccomp listener", errno))?;
+                let listener =
+                    sys::pidfd_getfd(self.pidfd(), fd - 1).map_err(|errno| Error::call("pidfd_getfd", "seccomp listener", errno))?;
                 record.taken.store(1, Ordering::Release);
                 return Ok(listener);
             }

@@ -13,7 +13,8 @@ pub(crate) fn copy_up(init: &Init<'_>, from: Slot, to: Slot) -> Done {
     let from = sys::openat(init.fd(from)?, c".", o::RDONLY | o::DIRECTORY)?;
     let to = sys::openat(init.fd(to)?, c".", o::RDONLY | o::DIRECTORY)?;
     let stat = sys::fstat(from)?;
-    let result = sys::fchmod(to, stat.mode & 0o7777).and_then(|()| sys::fchown(to, stat.uid, stat.gid)).and_then(|()| directory(from, to, DEPTH));
+    let result =
+        sys::fchmod(to, stat.mode & 0o7777).and_then(|()| sys::fchown(to, stat.uid, stat.gid)).and_then(|()| directory(from, to, DEPTH));
     sys::close(from);
     sys::close(to);
     Ok(result?)

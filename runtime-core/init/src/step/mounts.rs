@@ -191,14 +191,49 @@ pub(crate) fn read_only_path(init: &Init<'_>, path: Text, by_remount: u32) -> Do
     Ok(())
 }
 
-/// Opens the container's null device, and sees that it is one: what masks a path must not be something else.
-pub(crate) fn open_null(init: &mut Init<'_>, to: Slot) -> Done {
-    let fd = root::open_in(init.fd(Slot::ROOT)?, c"/dev/null", o::PATH, 0)?;
-    let stat = sys::fstat(fd)?;
-    if stat.kind() != Stat::CHARACTER || stat.rdev != makedev(1, 3) {
-        return Err(Errno::ENODEV.into());
+/// The container's null device, if it is one: what masks a path must not be something else.
+fn null_device(init: &Init<'_>, flags: u64) -> sys::Result<Fd> {
+    let fd = root::open_in(init.fd(Slot::ROOT)?, c"/dev/null", flags, 0)?;
+    match sys::fstat(fd) {
+        Ok(stat) if is_null(&stat) => Ok(fd),
+        _ => {
+            sys::close(fd);
+            Err(Errno::ENODEV)
+        }
     }
+}
+
+fn is_null(stat: &Stat) -> bool {
+    stat.kind() == Stat::CHARACTER && stat.rdev == makedev(1, 3)
+}
+
+/// Opens the container's null device.
+pub(crate) fn open_null(init: &mut Init<'_>, to: Slot) -> Done {
+    let fd = null_device(init, o::PATH)?;
     Ok(init.put(to, fd)?)
+}
+
+/// Swaps the host's null device for the container's. A container without one keeps the host's.
+pub(crate) fn reopen_null(init: &Init<'_>) -> Done {
+    let mut own = None;
+    for stream in 0..3 {
+        if !sys::fstat(stream).is_ok_and(|stat| is_null(&stat)) {
+            continue;
+        }
+        let fd = match own {
+            Some(fd) => fd,
+            None => match null_device(init, o::RDWR) {
+                Ok(fd) => fd,
+                Err(_) => return Ok(()),
+            },
+        };
+        own = Some(fd);
+        sys::dup3(fd, stream, 0)?;
+    }
+    if let Some(fd) = own {
+        sys::close(fd);
+    }
+    Ok(())
 }
 
 /// Covers a path so that nothing of it can be seen.

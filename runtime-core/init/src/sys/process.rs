@@ -232,7 +232,8 @@ pub fn ioprio_set(value: u32) -> Result<()> {
 
 /// `set_mempolicy(2)`; the node mask may be empty.
 pub fn set_mempolicy(mode: u32, nodes: &[u8]) -> Result<()> {
-    let (mask, bits) = if nodes.is_empty() { (core::ptr::null(), 0) } else { (nodes.as_ptr(), nodes.len().saturating_mul(8).saturating_add(1)) };
+    let (mask, bits) =
+        if nodes.is_empty() { (core::ptr::null(), 0) } else { (nodes.as_ptr(), nodes.len().saturating_mul(8).saturating_add(1)) };
     // SAFETY: the kernel reads `bits - 1` bits of the mask, which has that many.
     unsafe { syscall!(SET_MEMPOLICY, mode, mask, bits) }.map(drop)
 }
