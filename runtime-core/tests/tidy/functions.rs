@@ -9,7 +9,8 @@ const LINES: usize = 70;
 const PARAMETERS: usize = 4;
 
 /// Longer for a reason: one `match` that is a table, a line an op.
-const TABLES: &[(&str, &[&str])] = &[("runtime-core/init/src/run.rs", &["step"]), ("runtime-core/src/compile/render.rs", &["rest", "call"])];
+const TABLES: &[(&str, &[&str])] =
+    &[("runtime-core/init/src/run.rs", &["step"]), ("runtime-core/src/compile/render.rs", &["rest", "call"])];
 
 /// Where functions may take more: what they are about has that many parts.
 const WIDE: &[(&str, &str)] = &[

@@ -34,7 +34,10 @@ pub(crate) fn misplaced_unsafe(source: &Source) -> Vec<String> {
 
 /// `unsafe` without a reason above it.
 pub(crate) fn missing_reasons(source: &Source) -> Vec<String> {
-    places(source).filter(|&at| !has_reason(source, source.line(at))).map(|at| format!("{}: unsafe without a SAFETY reason", source.at(at))).collect()
+    places(source)
+        .filter(|&at| !has_reason(source, source.line(at)))
+        .map(|at| format!("{}: unsafe without a SAFETY reason", source.at(at)))
+        .collect()
 }
 
 /// Every `unsafe` but those of attributes, `#[unsafe(no_mangle)]`, and of types, `unsafe extern "C" fn`.
@@ -74,5 +77,8 @@ fn a_reason_must_be_one() {
     assert_eq!(missing("fn a() {\n unsafe { b() }\n}"), 1);
     assert_eq!(missing("// SAFETY: fine.\nunsafe { b() }"), 1);
     assert_eq!(missing("// SAFETY: `b` reads only what the caller has just mapped.\nlet x = unsafe { b() };"), 0);
-    assert_eq!(missing("// SAFETY: `b` reads only what the caller has just mapped.\nunsafe { b() };\n\n\n\nfn c() {\n unsafe { d() } }"), 1);
+    assert_eq!(
+        missing("// SAFETY: `b` reads only what the caller has just mapped.\nunsafe { b() };\n\n\n\nfn c() {\n unsafe { d() } }"),
+        1
+    );
 }

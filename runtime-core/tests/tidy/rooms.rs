@@ -72,7 +72,9 @@ pub(crate) fn wrong_arrows(source: &Source) -> Vec<String> {
     let ours = ["runtime_core", "runtime_init", "runtime_shim"];
     let foreign = ours.into_iter().filter(|name| !crates.contains(name) && !is_itself(source, name));
     let mut wrong: Vec<String> = foreign.flat_map(|name| named(source, &format!("{name}::"))).collect();
-    if let Some(room) = ROOMS.iter().filter(|room| !is_test(source) && source.path.starts_with(room.path)).max_by_key(|room| room.path.len()) {
+    if let Some(room) =
+        ROOMS.iter().filter(|room| !is_test(source) && source.path.starts_with(room.path)).max_by_key(|room| room.path.len())
+    {
         wrong.extend(between_rooms(source, room));
     }
     wrong
@@ -110,7 +112,10 @@ fn arrows(source: &Source) -> Vec<(usize, String)> {
     let up = "super::".repeat(inside.split('/').count());
     let code = &source.code_without_tests();
     let heads = ["crate::", up.as_str()].into_iter().flat_map(|head| code.match_indices(head).map(|(at, _)| (at, at + head.len())));
-    heads.filter(|&(at, _)| starts_a_path(code, at)).flat_map(|(at, end)| names(&code[end..]).into_iter().map(move |name| (at, name))).collect()
+    heads
+        .filter(|&(at, _)| starts_a_path(code, at))
+        .flat_map(|(at, end)| names(&code[end..]).into_iter().map(move |name| (at, name)))
+        .collect()
 }
 
 fn starts_a_path(code: &str, at: usize) -> bool {
@@ -148,7 +153,10 @@ pub(crate) fn wrong_reach(source: &Source) -> Vec<String> {
     let applies = |dir: &str, except: &[&str]| source.path.starts_with(dir) && !except.iter().any(|file| source.path.ends_with(file));
     let rules = REACH.iter().filter(|(dir, _, except)| !is_test(source) && applies(dir, except));
     let places = rules.flat_map(|(_, words, _)| words.iter()).flat_map(|word| code.match_indices(word));
-    places.filter(|(at, word)| word.starts_with('.') || starts_a_path(code, *at)).map(|(at, word)| format!("{}: must not use {word}", source.at(at))).collect()
+    places
+        .filter(|(at, word)| word.starts_with('.') || starts_a_path(code, *at))
+        .map(|(at, word)| format!("{}: must not use {word}", source.at(at)))
+        .collect()
 }
 
 #[test]

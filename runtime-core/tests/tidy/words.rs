@@ -2,7 +2,8 @@
 
 use crate::source::Source;
 
-const FOR_LATER: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("todo", "!"), concat!("unimplemented", "!")];
+const FOR_LATER: &[&str] =
+    &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("todo", "!"), concat!("unimplemented", "!")];
 
 /// Names for files that have no idea of their own.
 const EMPTY_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "manager", "misc", "impl"];
@@ -12,7 +13,11 @@ const MACHINES: &[&str] = &[concat!("/wo", "rk/"), concat!("/fa", "rm/"), concat
 
 /// Work that is put off, in code and comments.
 pub(crate) fn for_later(source: &Source) -> Vec<String> {
-    FOR_LATER.iter().flat_map(|word| whole_words(&source.text, word)).map(|(line, word)| format!("{}:{line}: {word}", source.path)).collect()
+    FOR_LATER
+        .iter()
+        .flat_map(|word| whole_words(&source.text, word))
+        .map(|(line, word)| format!("{}:{line}: {word}", source.path))
+        .collect()
 }
 
 /// A file or directory with no better name.
