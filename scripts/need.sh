@@ -22,13 +22,21 @@ install_package() {
 		echo "missing: $1. Install it with your package manager (Debian: apt-get install $1)." >&2
 		return 1
 	fi
-	export DEBIAN_FRONTEND=noninteractive
+	echo "installing $1" >&2
 	if [ -z "${apt_is_fresh:-}" ]; then
-		echo "installing $1" >&2
-		apt-get update -qq >/dev/null || echo "apt-get update failed; trying with the lists that are there" >&2
+		quietly apt-get update -qq || echo 'trying with the lists of packages that are there' >&2
 		apt_is_fresh=yes
 	fi
-	apt-get install -qq -y --no-install-recommends "$1" </dev/null >/dev/null
+	quietly apt-get install -qq -y --no-install-recommends "$1"
+}
+
+# What a command says is only of interest if it fails.
+quietly() {
+	local said
+	said=$(DEBIAN_FRONTEND=noninteractive "$@" 2>&1 </dev/null) || {
+		printf '%s\n' "$said" >&2
+		return 1
+	}
 }
 
 # Rust, a linker, and a C library to link statically.
