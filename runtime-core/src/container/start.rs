@@ -37,11 +37,11 @@ impl Container {
         let notify = self.record.notify_socket.as_ref().map(|_| Notify::listen(entry.path())).transpose()?;
         let state = lifecycle::state_json(&self.record, Status::Created)?;
         if !config.hooks.start_container.is_empty() {
-            let start = |hook: &Hook, stdio| self.start_hook(&config, hook, stdio);
+            let start = |hook: &Hook, stdio| self.start_hook(config, hook, stdio);
             self.or_stop(hooks::run(Kind::StartContainer, &config.hooks.start_container, &state, Place::Process(&start)))?;
         }
         let outcome = Gate::open(&entry)?;
-        self.or_stop(self.told(outcome, &config))?;
+        self.or_stop(self.told(outcome, config))?;
         let state = lifecycle::state_json(&self.record, Status::Running)?;
         let place = Place::Host { cwd: Some(&self.record.bundle) };
         self.or_stop(hooks::run(Kind::Poststart, &config.hooks.poststart, &state, place))?;
