@@ -14,7 +14,7 @@ pub struct Report {
     pub errno: i32,
     /// Which part of the step failed: one of [`part`]'s numbers.
     pub detail: u32,
-    /// A process id, a point's number.
+    /// A process id, a point's number, how many steps are left.
     pub value: i64,
 }
 
@@ -24,7 +24,7 @@ pub struct Report {
 pub enum ReportKind {
     /// A meeting point is reached; `value` is its number.
     Reached = 1,
-    /// A step failed.
+    /// A step failed; with it, `value` steps were to be done.
     Failed = 2,
     /// The init goes on as process `value`.
     Hopped = 3,
