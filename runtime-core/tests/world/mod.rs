@@ -190,12 +190,17 @@ fn descriptors() -> BTreeMap<i32, String> {
     all
 }
 
-/// Every child, zombies too, as `pid (name) state`.
+/// Every child, zombies too, as `pid` or `pid zombie`.
 pub(crate) fn children() -> Vec<String> {
     let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
     let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    let pids: Vec<String> = lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
-    pids.iter().map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_else(|_| pid.clone())).collect()
+    let mut pids: Vec<String> = lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
+    pids.sort();
+    let named = |pid: &String| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        format!("{pid}{}", if stat.contains(") Z ") { " zombie" } else { "" })
+    };
+    pids.iter().map(named).collect()
 }
 
 fn mounts() -> Vec<String> {
