@@ -13,6 +13,8 @@ mod program;
 mod render;
 mod rootfs;
 mod seccomp;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use plan::{Plan, Source, UserNamespace, point};
 pub(crate) use render::call;
