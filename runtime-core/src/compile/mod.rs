@@ -14,6 +14,8 @@ mod render;
 mod rootfs;
 mod seccomp;
 #[cfg(test)]
+mod slots;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use plan::{Plan, Source, UserNamespace, point};
