@@ -55,11 +55,13 @@ impl Container {
             Outcome::Exec => Ok(()),
             Outcome::Gone => Err(wrong("container process is already dead")),
             Outcome::Reported(bytes) => {
-                let report = Report::from_bytes(&bytes).ok_or_else(|| wrong("the init sent no report"))?;
+                let mut report = Report::from_bytes(&bytes).ok_or_else(|| wrong("the init sent no report"))?;
                 let placement = self.placement()?;
                 let host = super::facts::host(config, &placement);
                 let wishes = compile::Wishes { id: self.id().to_owned(), console: self.record.terminal, ..Default::default() };
                 let plan = compile::create(config, &host, &wishes)?;
+                // Counted from the end: what create was asked for beside the config has changed only what comes before the gate.
+                report.pc = usize::try_from(report.value).ok().and_then(|left| plan.steps.len().checked_sub(left)?.try_into().ok()).unwrap_or(report.pc);
                 Err(spawn::failure(&plan, &report))
             }
         }
