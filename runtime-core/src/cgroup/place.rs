@@ -85,6 +85,16 @@ impl Layout {
         }
     }
 
+    /// The cgroups the caller is in, as far as they can be seen: those of a container that has none of its own.
+    pub(crate) fn callers(&self) -> Result<Placement> {
+        let own = Own::read(&self.own)?;
+        let groups = self.mounts.iter().map(|mount| {
+            let path = own.of(mount.controllers.first().map_or("", String::as_str)).unwrap_or("/");
+            Group { version: mount.version, controllers: mount.controllers.clone(), mount: mount.point.clone(), dir: mount.shown(path) }
+        });
+        Ok(Placement { groups: groups.filter(|group| group.dir.is_dir()).collect(), ..Placement::default() })
+    }
+
     fn groups(&self, wanted: &Wanted<'_>) -> Result<Vec<Group>> {
         let path = wanted.path.filter(|path| !path.is_empty()).unwrap_or(wanted.id);
         let inner = clean(path);
@@ -108,8 +118,15 @@ impl Layout {
         let own = own.of(mount.controllers.first().map_or("", String::as_str)).unwrap_or("/");
         let alone = self.mounts.len() == 1 && mount.version == Version::Two;
         let own = if alone { Path::new(own).parent().unwrap_or_else(|| Path::new("/")) } else { Path::new(own) };
+        mount.shown(own)
+    }
+}
+
+impl Mount {
+    /// Where a path of the hierarchy is seen.
+    fn shown(&self, path: impl AsRef<Path>) -> PathBuf {
         // In a container without a cgroup namespace the paths are the host's, and the mount shows but a part of them.
-        mount.point.join(clean(own.strip_prefix(&mount.root).unwrap_or_else(|_| Path::new(""))))
+        self.point.join(clean(path.as_ref().strip_prefix(&self.root).unwrap_or_else(|_| Path::new(""))))
     }
 }
 

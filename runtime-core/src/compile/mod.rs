@@ -13,6 +13,10 @@ mod program;
 mod render;
 mod rootfs;
 mod seccomp;
+#[cfg(test)]
+mod slots;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use plan::{Plan, Source, UserNamespace, point};
 pub(crate) use render::call;

@@ -25,7 +25,10 @@ pub(crate) fn add(plan: &mut Builder, config: &Config, host: &Host, mount: &Moun
     match &mount.what {
         MountWhat::Fs { fstype, source } => file_system(plan, config, host, (mount, fstype, source)),
         MountWhat::Bind { source, recursive } => bind(plan, config, host, (mount, source, *recursive)),
-        MountWhat::Cgroup => cgroup(plan, config, host, mount),
+        MountWhat::Cgroup => {
+            cgroup(plan, config, host, mount);
+            Ok(())
+        }
         MountWhat::Remount => remount(plan, mount),
     }
 }
@@ -221,11 +224,27 @@ fn remount(plan: &mut Builder, mount: &Mount) -> Result<()> {
 }
 
 /// The container's cgroups: the file system itself where the container has a cgroup namespace, else a bind of its own directory.
-fn cgroup(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) -> Result<()> {
+fn cgroup(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) {
     let namespace = config.namespaces.cgroup.is_private();
     match &host.cgroup {
+        // CVE-2023-25809: a bind shows what is not the container's to change, and may well be its user's.
+        Cgroups::Callers(theirs) if !namespace => show_cgroup(plan, host, &read_only(mount), (theirs, namespace)),
+        Cgroups::Callers(theirs) => show_cgroup(plan, host, mount, (theirs, namespace)),
+        own => show_cgroup(plan, host, mount, (own, namespace)),
+    }
+}
+
+fn read_only(mount: &Mount) -> Mount {
+    let mut mount = mount.clone();
+    mount.options.set |= u64::from(MOUNT_ATTR_RDONLY);
+    mount.options.clear &= !u64::from(MOUNT_ATTR_RDONLY);
+    mount
+}
+
+fn show_cgroup(plan: &mut Builder, host: &Host, mount: &Mount, (cgroups, namespace): (&Cgroups, bool)) {
+    match cgroups {
         Cgroups::Unified { path } if !namespace => bind_cgroup(plan, host, mount, path),
-        Cgroups::Unified { .. } | Cgroups::None => {
+        Cgroups::Unified { .. } | Cgroups::Callers(_) | Cgroups::None => {
             open_target(plan, mount, Target::RealDirectory);
             new_fs(plan, ("cgroup2", "cgroup"), &[], (attr(&mount.options, false), Slot::NONE));
             finish(plan, host, &mount.options, Made::Fresh);
@@ -233,7 +252,6 @@ fn cgroup(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) -> Re
         }
         Cgroups::Hierarchies(hierarchies) => cgroup_v1(plan, host, mount, (hierarchies, namespace)),
     }
-    Ok(())
 }
 
 fn bind_cgroup(plan: &mut Builder, host: &Host, mount: &Mount, path: &str) {

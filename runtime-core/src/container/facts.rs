@@ -47,9 +47,21 @@ pub(super) fn host(config: &Config, placement: &Placement) -> Host {
 
 /// How a container's cgroups are seen and joined.
 pub(super) fn cgroups(placement: &Placement) -> Cgroups {
-    if placement.is_none() {
-        return Cgroups::None;
+    match placement.is_none() {
+        true => callers(),
+        false => seen(placement),
     }
+}
+
+/// Those of the caller, for a container that has none of its own.
+fn callers() -> Cgroups {
+    match Layout::look().and_then(|layout| layout.callers()) {
+        Ok(own) if !own.is_none() => Cgroups::Callers(Box::new(seen(&own))),
+        _ => Cgroups::None,
+    }
+}
+
+fn seen(placement: &Placement) -> Cgroups {
     let text = |path: &Path| path.display().to_string();
     let mut directories = placement.directories();
     if placement.is_unified() {

@@ -35,7 +35,9 @@ pub(crate) enum Cgroups {
     },
     /// Version 1, or both: attached to one after the other.
     Hierarchies(Vec<Hierarchy>),
-    /// None that the caller may use.
+    /// None of its own: it stays in the caller's, which it may see.
+    Callers(Box<Self>),
+    /// None that could be found.
     None,
 }
 
