@@ -45,7 +45,7 @@ need_rust() {
 		PATH=$HOME/.cargo/bin:$PATH
 	fi
 	if ! command -v cargo >/dev/null 2>&1; then
-		echo "missing: Rust 1.90 or newer. See https://rustup.rs, then run this again." >&2
+		echo "missing: Rust 1.91 or newer. See https://rustup.rs, then run this again." >&2
 		return 1
 	fi
 	need cc gcc && { [ -e "$(cc -print-file-name=libc.a)" ] || install_package libc6-dev; }
