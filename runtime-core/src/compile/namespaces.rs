@@ -106,7 +106,8 @@ fn user_namespace(config: &Config, host: &Host) -> UserNamespace {
         uid_mappings: config.uid_mappings.clone(),
         gid_mappings: config.gid_mappings.clone(),
         rlimits: config.process.as_ref().filter(|_| host.is_privileged()).map(|process| process.rlimits.clone()).unwrap_or_default(),
-        clear_groups: host.is_privileged(),
+        privileged: host.is_privileged(),
+        clear_groups: host.may_clear_groups(),
     }
 }
 
@@ -134,7 +135,7 @@ fn hop(plan: &mut Builder, config: &Config, host: &Host) {
         plan.clone3().user = Some(user_namespace(config, host));
         let with = if namespaces.time == Membership::New { user } else { rest };
         plan.push(Op::Hop { kind: with });
-        plan.push(Op::BecomeRoot { clear_groups: u32::from(host.is_privileged()) });
+        plan.push(Op::BecomeRoot { clear_groups: u32::from(host.may_clear_groups()) });
         rest &= !with;
         if namespaces.time != Membership::New {
             return;
@@ -270,7 +271,7 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
         plan.push(Op::Join { of, kind });
     }
     if inside.has_user_namespace {
-        plan.push(Op::BecomeRoot { clear_groups: u32::from(host.is_privileged()) });
+        plan.push(Op::BecomeRoot { clear_groups: u32::from(host.may_clear_groups()) });
     }
     if kind & (CLONE_NEWPID | CLONE_NEWTIME).cast_unsigned() != 0 {
         plan.push(Op::Hop { kind: 0 });

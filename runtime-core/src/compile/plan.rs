@@ -45,6 +45,8 @@ pub(crate) struct UserNamespace {
     pub(crate) gid_mappings: Vec<IdMapping>,
     /// Limits that only somebody outside may raise.
     pub(crate) rlimits: Vec<Rlimit>,
+    /// May the parent write any map?
+    pub(crate) privileged: bool,
     /// May the child drop its supplementary groups?
     pub(crate) clear_groups: bool,
 }
