@@ -182,7 +182,7 @@ fn bind(plan: &mut Builder, config: &Config, host: &Host, (mount, source, recurs
         let from = plan.text(source.as_os_str().as_encoded_bytes());
         plan.push(Op::CloneTree { from, recursive: u32::from(recursive), to: scratch::MOUNT });
     }
-    id_map(plan, config, mount)?;
+    id_map(plan, config, host, mount)?;
     open_target(plan, mount, target);
     finish(plan, host, &mount.options, Made::Copied);
     plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
@@ -190,8 +190,12 @@ fn bind(plan: &mut Builder, config: &Config, host: &Host, (mount, source, recurs
 }
 
 /// `idmap` and `ridmap`: with mappings of their own, or the container's.
-fn id_map(plan: &mut Builder, config: &Config, mount: &Mount) -> Result<()> {
+fn id_map(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) -> Result<()> {
     let Some(map) = &mount.options.id_map else { return Ok(()) };
+    if !host.is_privileged() {
+        let why = format!("config.json: mounts {}: an id-mapped mount cannot be made in a rootless container", mount.destination);
+        return Err(Error::new(ErrorKind::InvalidConfig, why));
+    }
     let or = |own: &Vec<IdMapping>, container: &Vec<IdMapping>| if own.is_empty() { container.clone() } else { own.clone() };
     let uid_mappings = or(&map.uid_mappings, &config.uid_mappings);
     let gid_mappings = or(&map.gid_mappings, &config.gid_mappings);
@@ -227,9 +231,8 @@ fn remount(plan: &mut Builder, mount: &Mount) -> Result<()> {
 fn cgroup(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) {
     let namespace = config.namespaces.cgroup.is_private();
     match &host.cgroup {
-        // CVE-2023-25809: a bind shows what is not the container's to change, and may well be its user's.
-        Cgroups::Callers(theirs) if !namespace => show_cgroup(plan, host, &read_only(mount), (theirs, namespace)),
-        Cgroups::Callers(theirs) => show_cgroup(plan, host, mount, (theirs, namespace)),
+        // CVE-2023-25809: what is shown is not the container's to change, and may well be its user's.
+        Cgroups::Callers(theirs) => show_cgroup(plan, host, &read_only(mount), (theirs, namespace)),
         own => show_cgroup(plan, host, mount, (own, namespace)),
     }
 }

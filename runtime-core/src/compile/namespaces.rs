@@ -2,8 +2,8 @@
 
 use super::plan::{Builder, Source, UserNamespace, scratch};
 use super::{Inside, Wishes};
-use crate::config::{Config, Membership, Namespaces, Process, TimeOffsets};
-use crate::error::Result;
+use crate::config::{Config, IdMapping, Membership, Namespaces, Process, TimeOffsets};
+use crate::error::{Error, Result};
 use crate::host::{Cgroups, Host};
 use nix::libc::{CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, SIGKILL};
 use runtime_init::Op;
@@ -32,6 +32,7 @@ pub(crate) fn private(namespaces: &Namespaces) -> u32 {
 
 /// Gets the process into its cgroups and namespaces.
 pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &Wishes) -> Result<()> {
+    check_user(config, host)?;
     plan.about("process");
     plan.push(Op::DeathSignal { signal: SIGKILL.cast_unsigned() });
     attach_cgroups(plan, host);
@@ -63,6 +64,17 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
         plan.push(Op::LoopbackUp);
     }
     Ok(())
+}
+
+/// The kernel would say no more than "operation not permitted", or "invalid argument".
+fn check_user(config: &Config, host: &Host) -> Result<()> {
+    let maps_root = |maps: &[IdMapping]| maps.iter().any(|map| map.inside == 0 && map.count > 0);
+    match &config.namespaces.user {
+        Membership::Inherit if !host.is_privileged() => Err(Error::config("linux.namespaces", "rootless container requires user namespaces")),
+        Membership::New if !maps_root(&config.uid_mappings) => Err(Error::config("linux.uidMappings", "the container's root is not mapped")),
+        Membership::New if !maps_root(&config.gid_mappings) => Err(Error::config("linux.gidMappings", "the container's root group is not mapped")),
+        _ => Ok(()),
+    }
 }
 
 /// How the process gets into its namespaces.
