@@ -14,7 +14,7 @@ mod render;
 mod rootfs;
 mod seccomp;
 
-pub(crate) use plan::{Plan, Source, UserNamespace, point};
+pub(crate) use plan::{IdMap, Plan, Source, UserNamespace, point};
 pub(crate) use render::call;
 pub(crate) use rootfs::is_shared;
 
