@@ -189,7 +189,7 @@ impl<'a> Player<'a> {
         let section = if matches!(step.label, "run" | "create") { String::new() } else { format!("{label}.") };
         self.outputs.push(Output { section, verb: step.label, file: out.clone() });
         command.env_clear().env("PATH", PATH).envs(step.env.iter().copied());
-        match spawn(command, step.stdin, &base, &out, &err) {
+        match spawn(command, step.stdin, &base, [&out, &err]) {
             Ok(pid) => self.end(pid, &err),
             Err(err) => (-1, err.to_string()),
         }
@@ -231,7 +231,7 @@ impl<'a> Player<'a> {
         let base = self.stage.dir.join("quiet");
         let mut command = Command::new(&self.stage.runtime);
         command.arg("--root").arg(self.stage.dir.join("root")).args(words).env_clear().env("PATH", PATH);
-        let pid = spawn(&mut command, "", &base, &base, &base.with_extension("err"))?;
+        let pid = spawn(&mut command, "", &base, [&base, &base.with_extension("err")])?;
         self.reaper.await_end(pid, REMOVAL);
         fs::read_to_string(base)
     }
@@ -339,7 +339,7 @@ fn table_row(line: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn spawn(command: &mut Command, stdin: &str, base: &Path, out: &Path, err: &Path) -> io::Result<i32> {
+fn spawn(command: &mut Command, stdin: &str, base: &Path, [out, err]: [&Path; 2]) -> io::Result<i32> {
     let input = match stdin {
         "" => Stdio::null(),
         text => {

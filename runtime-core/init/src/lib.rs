@@ -14,6 +14,9 @@
 //! ```
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 pub mod op;
 pub mod plan;
 pub mod report;

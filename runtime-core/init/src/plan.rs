@@ -129,3 +129,7 @@ impl<'a> Iterator for Strings<'a> {
         Some(text)
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

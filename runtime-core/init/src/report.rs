@@ -14,7 +14,7 @@ pub struct Report {
     pub errno: i32,
     /// Which part of the step failed: one of [`part`]'s numbers.
     pub detail: u32,
-    /// A process id, a point's number.
+    /// A process id, a point's number, how many steps are left.
     pub value: i64,
 }
 
@@ -24,7 +24,7 @@ pub struct Report {
 pub enum ReportKind {
     /// A meeting point is reached; `value` is its number.
     Reached = 1,
-    /// A step failed.
+    /// A step failed; with it, `value` steps were to be done.
     Failed = 2,
     /// The init goes on as process `value`.
     Hopped = 3,
@@ -96,4 +96,25 @@ pub mod part {
     pub const MOUNT: u32 = 4;
     /// `fsconfig(2)` of the first option.
     pub const OPTIONS: u32 = 16;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Report, ReportKind};
+
+    #[test]
+    fn a_report_comes_back_as_it_was_sent() {
+        for kind in [ReportKind::Reached, ReportKind::Failed, ReportKind::Hopped] {
+            let report = Report { kind, pc: 7, errno: -8, detail: 9, value: i64::MIN };
+            assert_eq!(Report::from_bytes(&report.to_bytes()), Some(report));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_report_are_none() {
+        let mut bytes = Report { kind: ReportKind::Failed, pc: 1, errno: 2, detail: 3, value: 4 }.to_bytes();
+        assert_eq!(Report::from_bytes(bytes.split_last().map_or(&[], |(_, rest)| rest)), None);
+        bytes.fill(0);
+        assert_eq!(Report::from_bytes(&bytes), None);
+    }
 }

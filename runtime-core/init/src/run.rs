@@ -138,12 +138,14 @@ fn walk(mut init: Init<'_>) -> ! {
     sys::umask(0);
     let _ = sys::close_on_exec_from(init.plan.header().first_fd);
     let header = *init.plan.header();
-    for (pc, op) in init.plan.ops().iter().enumerate() {
-        let pc = pc as u32;
+    let count = init.plan.ops().len();
+    for (index, op) in init.plan.ops().iter().enumerate() {
+        let pc = index as u32;
         init.record.enter(pc);
         let result = if pc == header.fail_pc { fail(header.fail_errno) } else { step(&mut init, *op) };
         if let Err(Failure { errno, detail }) = result {
-            let _ = init.report(Report { kind: ReportKind::Failed, pc, errno: errno.0, detail, value: 0 });
+            let left = count.saturating_sub(index) as i64;
+            let _ = init.report(Report { kind: ReportKind::Failed, pc, errno: errno.0, detail, value: left });
             sys::exit(1);
         }
     }

@@ -13,6 +13,10 @@ mod program;
 mod render;
 mod rootfs;
 mod seccomp;
+#[cfg(test)]
+mod slots;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use plan::{IdMap, Plan, Source, UserNamespace, point};
 pub(crate) use render::call;
@@ -65,7 +69,7 @@ pub(crate) fn create(config: &Config, host: &Host, wishes: &Wishes) -> Result<Pl
 /// The plan of another process in a container that runs.
 pub(crate) fn exec(inside: &Inside<'_>, process: &Process, host: &Host, wishes: &Wishes) -> Result<Plan> {
     let mut plan = Builder::new();
-    namespaces::join_all(&mut plan, inside, process, host, wishes);
+    namespaces::join_all(&mut plan, inside, process, (host, wishes));
     console::open(&mut plan, Some(process), wishes, console::Bind::No);
     if !devices::is_bound(inside.config) {
         plan.push(Op::ReopenNull);

@@ -6,10 +6,10 @@ use crate::config::{Config, IdMapping, Mount, MountOptions, MountWhat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Cgroups, Hierarchy, Host};
 use nix::libc;
+use runtime_init::sys::MOUNT_ATTR_RDONLY;
 use runtime_init::{Op, Slot, Target};
 use std::path::Path;
 
-const MOUNT_ATTR_RDONLY: u32 = libc::MOUNT_ATTR_RDONLY as u32;
 const MOUNT_ATTR_ATIME: u64 = libc::MOUNT_ATTR__ATIME;
 
 /// Must bind mounts be made outside? In a new user namespace the paths of the host may be out of reach.

@@ -256,7 +256,7 @@ pub(crate) fn name(plan: &mut Builder, config: &Config) {
 }
 
 /// Gets another process into a container's cgroups and namespaces.
-pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Process, host: &Host, wishes: &Wishes) {
+pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Process, (host, wishes): (&Host, &Wishes)) {
     let namespaces = &inside.config.namespaces;
     plan.about("process");
     plan.push(Op::DeathSignal { signal: SIGKILL.cast_unsigned() });

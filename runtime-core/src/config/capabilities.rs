@@ -57,10 +57,10 @@ pub(super) fn masks(sets: &LinuxCapabilities, warnings: &mut Vec<String>) -> Cap
         inheritable: mask(sets.inheritable()),
         ambient: mask(sets.ambient()),
     };
-    keep(&mut masks.effective, masks.permitted, "effective", "permitted", warnings);
+    keep(&mut masks.effective, masks.permitted, ("effective", "permitted"), warnings);
     // The kernel refuses the whole set for one that the bounding set lost before.
-    keep(&mut masks.inheritable, masks.bounding, "inheritable", "in the bounding set", warnings);
-    keep(&mut masks.ambient, masks.permitted & masks.inheritable, "ambient", "both permitted and inheritable", warnings);
+    keep(&mut masks.inheritable, masks.bounding, ("inheritable", "in the bounding set"), warnings);
+    keep(&mut masks.ambient, masks.permitted & masks.inheritable, ("ambient", "both permitted and inheritable"), warnings);
     masks
 }
 
@@ -69,7 +69,7 @@ fn mask(names: &Option<Names>) -> u64 {
 }
 
 /// Takes from `mask` what is not `allowed`.
-fn keep(mask: &mut u64, allowed: u64, set: &str, needs: &str, warnings: &mut Vec<String>) {
+fn keep(mask: &mut u64, allowed: u64, (set, needs): (&str, &str), warnings: &mut Vec<String>) {
     let lost = *mask & !allowed;
     if lost != 0 {
         let names: Vec<String> = names(lost).collect();

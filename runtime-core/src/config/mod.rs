@@ -46,8 +46,7 @@ pub(crate) mod sysctl;
 mod tolerant;
 
 pub use process::process;
-pub(crate) use read::load;
-pub use read::{from_slice, parse_process, read};
+pub use read::{Bundle, from_slice, open, parse_process, read};
 
 /// A property, and why it is not accepted.
 fn refuse<T>(property: impl Display, why: impl Display) -> Result<T> {

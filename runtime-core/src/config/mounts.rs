@@ -24,7 +24,7 @@ pub(super) fn mounts(list: Vec<Spec>, around: &Around<'_>, warnings: &mut Vec<St
         let mut options = parsed.options;
         map_ids(&mut options, &spec, index, around)?;
         let bind = bind(parsed.bind, &spec);
-        let what = what(&mut spec, bind, &options, index, around.bundle)?;
+        let what = what(&mut spec, (bind, &options), index, around.bundle)?;
         agree(&what, &mut options, index, warnings)?;
         outside_proc(&what, &destination, index)?;
         mounts.push(Mount { destination, what, options });
@@ -50,7 +50,7 @@ fn bind(from_options: Option<Bind>, spec: &Spec) -> Option<Bind> {
     if by_type { from_options.or(Some(Bind::One)) } else { from_options }
 }
 
-fn what(spec: &mut Spec, bind: Option<Bind>, options: &MountOptions, index: usize, bundle: &Path) -> Result<MountWhat> {
+fn what(spec: &mut Spec, (bind, options): (Option<Bind>, &MountOptions), index: usize, bundle: &Path) -> Result<MountWhat> {
     let source = spec.source().as_ref().and_then(|path| path.to_str()).unwrap_or_default().to_owned();
     let fstype = spec.typ_mut().take().unwrap_or_default();
     match (bind, fstype.as_str()) {

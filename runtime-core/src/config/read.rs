@@ -18,6 +18,27 @@ pub fn read(bundle: &Path) -> Result<Config> {
     from_slice(&load(bundle)?, bundle)
 }
 
+/// A bundle that has been read: the bytes, and what they say.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// `config.json`, as it is.
+    pub bytes: Vec<u8>,
+    /// `config.json`, checked.
+    pub config: Config,
+}
+
+/// Reads and checks the bundle in a directory.
+///
+/// # Errors
+/// As [`read`]; [`ErrorKind::Call`] if there is no such directory.
+pub fn open(directory: &Path) -> Result<Bundle> {
+    // By its one name, as hooks and `state` tell it.
+    let directory = directory.canonicalize().map_err(|error| Error::io("open", directory, error))?;
+    let bytes = load(&directory)?;
+    let config = from_slice(&bytes, &directory)?;
+    Ok(Bundle { bytes, config })
+}
+
 /// Checks a `config.json` that is already in memory, as if it were `bundle`'s.
 ///
 /// # Errors
@@ -56,7 +77,7 @@ fn text(bytes: &[u8]) -> Result<&str> {
 }
 
 /// The bytes of a bundle's `config.json`.
-pub(crate) fn load(bundle: &Path) -> Result<Vec<u8>> {
+fn load(bundle: &Path) -> Result<Vec<u8>> {
     let path = &bundle.join("config.json");
     let file = File::open(path).map_err(|error| match error.kind() {
         IoErrorKind::NotFound => missing(path),

@@ -1,3 +1,5 @@
+//! A whole session on a terminal, from the other end of it.
+
 #![allow(clippy::unwrap_used, clippy::zombie_processes)]
 
 use super::*;

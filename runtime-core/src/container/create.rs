@@ -3,15 +3,15 @@
 use super::{Container, Create, Runtime, facts, lifecycle};
 use crate::cgroup::{Created, Placement, Scope};
 use crate::compile::{self, Plan, point};
-use crate::config::{self, Config};
+use crate::config::{self, Bundle, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{self, Kind, Place};
 use crate::notify;
 use crate::prepare::{self, Given};
 use crate::spawn::{Child, Event, Launch};
 use crate::state::{Gate, Identity, Locked, Phase, Record, Status};
+use std::borrow::Cow;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 
 impl Runtime {
     /// Creates a container: its namespaces, cgroups, mounts and limits are there, and its first process waits for
@@ -22,16 +22,15 @@ impl Runtime {
     /// [`ErrorKind::Hook`], [`ErrorKind::Step`], [`ErrorKind::Call`]. Nothing of the container is left then.
     pub fn create(&self, id: &str, request: &Create) -> Result<Container> {
         let bundle = bundle(request)?;
-        let bytes = config::load(&bundle)?;
-        let config = config::from_slice(&bytes, &bundle)?;
+        let config = &bundle.config;
         check_preserved(request.preserve_fds)?;
-        check_terminal(&config, request)?;
-        let placement = self.place(id, &config)?;
-        let record = record(id, &config, &placement, request)?;
+        check_terminal(config, request)?;
+        let placement = self.place(id, config)?;
+        let record = record(id, config, &placement, request)?;
         let entry = self.store.create(&record)?;
         let mut attempt = Attempt { entry, record, placement, reached: Reached::Nothing };
-        match attempt.run(self, &config, &bytes, request) {
-            Ok(()) => Container::of(&self.store, self.store.open(id)?),
+        match attempt.run(self, &bundle, request) {
+            Ok(()) => Ok(Container::made(&self.store, (attempt.entry.release()?, attempt.record), bundle.into_owned().config)),
             Err(error) => Err(attempt.undo(error)),
         }
     }
@@ -41,10 +40,10 @@ impl Runtime {
     /// # Errors
     /// As [`Runtime::create`], as far as it is known beforehand.
     pub fn plan(&self, id: &str, request: &Create) -> Result<String> {
-        let config = config::read(&bundle(request)?)?;
-        let placement = self.place(id, &config)?;
-        let host = facts::host(&config, &placement);
-        let plan = compile::create(&config, &host, &self.wishes(id, request))?;
+        let config = &bundle(request)?.config;
+        let placement = self.place(id, config)?;
+        let host = facts::host(config, &placement);
+        let plan = compile::create(config, &host, &self.wishes(id, request))?;
         let cgroups = placement.directories().map(|(_, path)| format!("cgroup {}\n", path.display()));
         let limits = config.resources.as_ref().map_or_else(|| Ok(Vec::new()), |resources| placement.preview(resources))?;
         let limits = limits.into_iter().map(|line| format!("limit {line}\n"));
@@ -72,7 +71,8 @@ enum Reached {
 }
 
 impl Attempt {
-    fn run(&mut self, runtime: &Runtime, config: &Config, bytes: &[u8], request: &Create) -> Result<()> {
+    fn run(&mut self, runtime: &Runtime, bundle: &Bundle, request: &Create) -> Result<()> {
+        let config = &bundle.config;
         let created = self.placement.create(config.resources.as_ref())?;
         self.reached = Reached::Cgroups;
         let host = facts::host(config, &self.placement);
@@ -85,7 +85,7 @@ impl Attempt {
         let mut child = self.launch(&plan, &created, request)?;
         self.reached = Reached::Process;
         self.converse(&mut child, config)?;
-        self.settle(&child, bytes, request)?;
+        self.settle(&child, &bundle.bytes, request)?;
         child.go()?;
         child.release();
         Ok(())
@@ -206,9 +206,12 @@ fn check_terminal(config: &Config, request: &Create) -> Result<()> {
     }
 }
 
-/// The bundle's directory, by its one name.
-fn bundle(request: &Create) -> Result<PathBuf> {
-    request.bundle.canonicalize().map_err(|error| Error::io("open", &request.bundle, error))
+/// The bundle, unless the caller has read it already.
+fn bundle(request: &Create) -> Result<Cow<'_, Bundle>> {
+    match &request.read {
+        Some(bundle) => Ok(Cow::Borrowed(bundle)),
+        None => config::open(&request.bundle).map(Cow::Owned),
+    }
 }
 
 /// The descriptors to pass on must be the caller's to pass on: open, and not closed by an exec. A number that merely happens to be

@@ -103,13 +103,13 @@ impl Container {
         self.check_state(request)?;
         super::create::check_preserved(request.preserve_fds)?;
         let config = self.config()?;
-        let process = with_defaults(&request.process, &config)?;
+        let process = with_defaults(&request.process, config)?;
         let placement = match &request.cgroup {
             Some(wanted) => placement.within(wanted)?,
             None => placement,
         };
         let wishes = self.exec_wishes(request);
-        let (plan, cgroup) = self.exec_plan(&config, &process, (&placement, &wishes))?;
+        let (plan, cgroup) = self.exec_plan(config, &process, (&placement, &wishes))?;
         let moved = |error: &Error| matches!(error.errno(), Some(nix::libc::EBUSY | nix::libc::EOPNOTSUPP));
         let elsewhere: Option<OwnedFd>;
         let mut child = match self.exec_child(&plan, request, (&placement, cgroup.as_ref())) {
@@ -120,7 +120,7 @@ impl Container {
             }
             other => other?,
         };
-        self.follow(&mut child, &config)?;
+        self.follow(&mut child, config)?;
         let pidfd = spawn::sys::pidfd_open(child.pid())?;
         if let Some(path) = &request.pidfd_socket {
             facts::send_pidfd(path, child.pidfd())?;

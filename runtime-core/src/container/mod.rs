@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::{Entry, Record, State, Status, Store};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// Where containers' state lives, and how this host's cgroups are driven.
 ///
@@ -79,12 +80,19 @@ pub struct Container {
     store: Store,
     entry: Entry,
     record: Record,
+    /// Read when it is first needed.
+    config: OnceLock<Config>,
 }
 
 impl Container {
     fn of(store: &Store, entry: Entry) -> Result<Self> {
         let record = entry.record()?;
-        Ok(Self { store: store.clone(), entry, record })
+        Ok(Self { store: store.clone(), entry, record, config: OnceLock::new() })
+    }
+
+    /// One that was made just now.
+    fn made(store: &Store, (entry, record): (Entry, Record), config: Config) -> Self {
+        Self { store: store.clone(), entry, record, config: config.into() }
     }
 
     /// Its id.
@@ -119,8 +127,12 @@ impl Container {
     ///
     /// # Errors
     /// [`ErrorKind::Call`] if it cannot be read.
-    pub fn config(&self) -> Result<Config> {
-        config::from_slice(&self.entry.config()?, &self.record.bundle)
+    pub fn config(&self) -> Result<&Config> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let read = config::from_slice(&self.entry.config()?, &self.record.bundle)?;
+        Ok(self.config.get_or_init(|| read))
     }
 
     /// `process` of that configuration, as the file has it: what `exec` starts from.

@@ -1,5 +1,6 @@
 //! What a caller asks for.
 
+use crate::config::Bundle;
 use crate::spawn::FailAt;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -53,6 +54,8 @@ pub enum Terminal {
 pub struct Create {
     /// The directory with `config.json`.
     pub bundle: PathBuf,
+    /// What is in it, where the caller has read it already.
+    pub read: Option<Bundle>,
     /// Who gets the master of the terminal.
     pub terminal: Terminal,
     /// stdin, stdout and stderr of the program; none means the caller's.

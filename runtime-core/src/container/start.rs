@@ -37,11 +37,11 @@ impl Container {
         let notify = self.record.notify_socket.as_ref().map(|_| Notify::listen(entry.path())).transpose()?;
         let state = lifecycle::state_json(&self.record, Status::Created)?;
         if !config.hooks.start_container.is_empty() {
-            let start = |hook: &Hook, stdio| self.start_hook(&config, hook, stdio);
+            let start = |hook: &Hook, stdio| self.start_hook(config, hook, stdio);
             self.or_stop(hooks::run(Kind::StartContainer, &config.hooks.start_container, &state, Place::Process(&start)))?;
         }
         let outcome = Gate::open(&entry)?;
-        self.or_stop(self.told(outcome, &config))?;
+        self.or_stop(self.told(outcome, config))?;
         let state = lifecycle::state_json(&self.record, Status::Running)?;
         let place = Place::Host { cwd: Some(&self.record.bundle) };
         self.or_stop(hooks::run(Kind::Poststart, &config.hooks.poststart, &state, place))?;
@@ -55,11 +55,13 @@ impl Container {
             Outcome::Exec => Ok(()),
             Outcome::Gone => Err(wrong("container process is already dead")),
             Outcome::Reported(bytes) => {
-                let report = Report::from_bytes(&bytes).ok_or_else(|| wrong("the init sent no report"))?;
+                let mut report = Report::from_bytes(&bytes).ok_or_else(|| wrong("the init sent no report"))?;
                 let placement = self.placement()?;
                 let host = super::facts::host(config, &placement);
                 let wishes = compile::Wishes { id: self.id().to_owned(), console: self.record.terminal, ..Default::default() };
                 let plan = compile::create(config, &host, &wishes)?;
+                // Counted from the end: what create was asked for beside the config has changed only what comes before the gate.
+                report.pc = usize::try_from(report.value).ok().and_then(|left| plan.steps.len().checked_sub(left)?.try_into().ok()).unwrap_or(report.pc);
                 Err(spawn::failure(&plan, &report))
             }
         }

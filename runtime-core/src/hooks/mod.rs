@@ -65,16 +65,16 @@ pub(crate) type Start<'a> = dyn Fn(&Hook, [OwnedFd; 3]) -> Result<Pidfd> + 'a;
 /// Runs the hooks one after the other; the first that fails is the last that ran.
 pub(crate) fn run(kind: Kind, hooks: &[Hook], state: &[u8], place: Place<'_>) -> Result<()> {
     let mut numbered = hooks.iter().enumerate();
-    numbered.try_for_each(|(index, hook)| run_one(kind, index, hook, state, place))
+    numbered.try_for_each(|hook| run_one(kind, hook, state, place))
 }
 
 /// Runs all hooks, whatever becomes of each, and tells what went wrong: `poststop`'s failures are warnings.
 pub(crate) fn run_all(kind: Kind, hooks: &[Hook], state: &[u8], place: Place<'_>) -> Vec<Error> {
     let numbered = hooks.iter().enumerate();
-    numbered.filter_map(|(index, hook)| run_one(kind, index, hook, state, place).err()).collect()
+    numbered.filter_map(|hook| run_one(kind, hook, state, place).err()).collect()
 }
 
-fn run_one(kind: Kind, index: usize, hook: &Hook, state: &[u8], place: Place<'_>) -> Result<()> {
+fn run_one(kind: Kind, (index, hook): (usize, &Hook), state: &[u8], place: Place<'_>) -> Result<()> {
     let ran = process::run(hook, state, place);
     ran.map_err(|error| error.with_kind(ErrorKind::Hook).during(format_args!("error running {kind} hook #{index}")))
 }

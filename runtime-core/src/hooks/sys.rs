@@ -162,7 +162,7 @@ fn continue_in_child() -> io::Result<()> {
         shadow(child);
     }
     // The shadow is what a timeout kills.
-    // SAFETY: integers only.
+    // SAFETY: integers only: nothing is pointed to.
     check(Call::Prctl, unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) })
 }
 

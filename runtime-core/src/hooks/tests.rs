@@ -1,3 +1,5 @@
+//! Hooks of the host, as programs that misbehave.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

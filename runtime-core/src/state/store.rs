@@ -195,6 +195,12 @@ impl Locked {
         file.write_all(bytes).map_err(|error| Error::io("write", self.path.join(name), error))
     }
 
+    /// Lets others change it again.
+    pub(crate) fn release(self) -> Result<Entry> {
+        let dir = self.dir.try_clone().map_err(|error| Error::io("dup", &self.path, error))?;
+        Ok(Entry { dir, path: self.path.clone() })
+    }
+
     /// Removes the directory, whatever is in it; the record last, so that a killed delete can be repeated.
     pub(crate) fn remove(self) -> Result<()> {
         empty(self.as_fd(), &self.path, Some(RECORD))?;

@@ -1,3 +1,5 @@
+//! The store, with several at it at once.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

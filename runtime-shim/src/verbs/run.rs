@@ -48,7 +48,9 @@ fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
 
 fn launch(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let request = request::create(args)?;
-    let wants_terminal = config::read(&request.bundle)?.process.is_some_and(|process| process.terminal);
+    let bundle = config::open(&request.bundle)?;
+    let wants_terminal = bundle.config.process.as_ref().is_some_and(|process| process.terminal);
+    let request = Create { read: Some(bundle), ..request };
     let then = if args.on(&DETACH) { Then::Return } else { Then::Wait };
     let runtime = settings.runtime();
     match Way::find(then, wants_terminal, args.path(&CONSOLE_SOCKET))? {

@@ -52,7 +52,10 @@ fn copy(from: Fd, to: Fd, name: &CStr, depth: u32) -> sys::Result<()> {
         Stat::LINK => copy_link(from, to, name)?,
         _ => sys::mknodat(to, name, stat.mode, stat.rdev)?,
     }
-    sys::fchownat(to, name, stat.uid, stat.gid)?;
+    // A file has its owner already: to set it once more would take the set-user-id bit away.
+    if stat.kind() != Stat::REGULAR {
+        sys::fchownat(to, name, stat.uid, stat.gid)?;
+    }
     sys::utimensat(to, name, stat.times)
 }
 
@@ -99,3 +102,7 @@ fn copy_link(from: Fd, to: Fd, name: &CStr) -> sys::Result<()> {
     let target = buffer.get(..=len).and_then(|target| CStr::from_bytes_until_nul(target).ok()).ok_or(Errno::ENAMETOOLONG)?;
     sys::symlinkat(target, to, name)
 }
+
+#[cfg(test)]
+#[path = "copy_up_tests.rs"]
+mod tests;

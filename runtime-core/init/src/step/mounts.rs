@@ -293,3 +293,15 @@ impl FdPath {
         CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::FdPath;
+
+    #[test]
+    fn a_descriptor_has_a_path() {
+        for (fd, path) in [(0, c"/proc/self/fd/0"), (10, c"/proc/self/fd/10"), (1023, c"/proc/self/fd/1023"), (i32::MAX, c"/proc/self/fd/2147483647")] {
+            assert_eq!(FdPath::of(fd).text(), path);
+        }
+    }
+}

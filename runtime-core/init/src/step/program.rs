@@ -160,3 +160,7 @@ fn pointers(init: &Init<'_>, texts: Texts, more: Option<*const u8>) -> sys::Resu
     }
     Ok(table)
 }
+
+#[cfg(test)]
+#[path = "program_tests.rs"]
+mod tests;

@@ -222,3 +222,7 @@ fn change_root(to: Fd) -> Done {
     sys::chroot(c".")?;
     Ok(sys::chdir(c"/")?)
 }
+
+#[cfg(test)]
+#[path = "root_tests.rs"]
+mod tests;

@@ -1,0 +1,114 @@
+//! A creator that is killed at any moment leaves nothing that a forced delete does not find.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod world;
+
+use nix::errno::Errno;
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use runtime_core::{Create, Runtime};
+use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use world::{Random, World, children, null};
+
+const STATE: &str = "KILLED_STATE";
+const BUNDLE: &str = "KILLED_BUNDLE";
+const ID: &str = "KILLED_ID";
+
+/// What the killed process does: containers come, run and go.
+#[test]
+#[ignore = "a part of another test"]
+fn containers_without_end() {
+    let [state, bundle, id] = [STATE, BUNDLE, ID].map(|name| std::env::var(name).unwrap());
+    let runtime = Runtime::new(state);
+    println!("begins");
+    for count in 0.. {
+        let id = format!("{id}{count}");
+        let request = Create { stdio: [0; 3].map(|_| Some(null())), ..Create::of(&bundle) };
+        let mut container = runtime.create(&id, &request).unwrap();
+        if count % 2 == 0 {
+            container.start().unwrap();
+        }
+        runtime.delete_forced(&id).unwrap();
+    }
+}
+
+fn creator(world: &World, bundle: &Path, id: &str) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "--nocapture", "containers_without_end"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.env(STATE, world.dir.join("state")).env(BUNDLE, bundle).env(ID, id);
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.ends_with("begins")));
+    child
+}
+
+/// Reaps orphans until there are none; they end without being told to.
+fn all_children_end(what: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Err(Errno::ECHILD) => return,
+            Ok(WaitStatus::StillAlive) => std::thread::sleep(Duration::from_millis(1)),
+            _ => {}
+        }
+        assert!(Instant::now() < deadline, "{what}: {:?}", children());
+    }
+}
+
+/// One creator's life, cut off after some microseconds. How many containers were there?
+fn kill_after(world: &World, bundle: &Path, (round, microseconds): (usize, u64)) -> usize {
+    let mut child = creator(world, bundle, &world.id(&format!("{round}-")));
+    std::thread::sleep(Duration::from_micros(microseconds));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let left: Vec<_> = std::fs::read_dir(world.dir.join("state")).into_iter().flatten().flatten().collect();
+    for entry in &left {
+        let id = entry.file_name().into_string().unwrap();
+        let _ = world.runtime.load(&id).map(|container| container.state().unwrap());
+        let errors = world.runtime.delete_forced(&id).unwrap_or_else(|error| panic!("{id} after {microseconds} µs: {error}"));
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+    left.len()
+}
+
+fn every_moment(world: &World, rounds: usize, change: impl FnOnce(&mut serde_json::Value)) {
+    let bundle = world.bundle(&world.id("bundle"), |config| {
+        config["process"]["args"] = json!(["/bin/sleep", "1000"]);
+        change(config);
+    });
+    set_child_subreaper(true).unwrap();
+    let before = world.look();
+    let mut random = Random(7);
+    let mut found = 0;
+    for round in 0..rounds {
+        let microseconds = random.below(60_000);
+        found += kill_after(world, &bundle, (round, microseconds));
+        all_children_end(&format!("round {round}, killed after {microseconds} µs"));
+        before.assert_unchanged(world, &format!("round {round}, killed after {microseconds} µs"));
+    }
+    assert!(found > rounds / 2, "only {found} of {rounds} were killed while there was a container");
+    set_child_subreaper(false).unwrap();
+}
+
+#[test]
+fn a_killed_creator_leaves_nothing_that_a_forced_delete_does_not_find() {
+    let Some(world) = World::new() else { return };
+    every_moment(&world, 100, |_| ());
+}
+
+#[test]
+fn nor_does_one_that_makes_user_namespaces_and_runs_hooks() {
+    let Some(world) = World::new() else { return };
+    every_moment(&world, 30, |config| {
+        config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user"}));
+        let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}]);
+        config["linux"]["uidMappings"] = map.clone();
+        config["linux"]["gidMappings"] = map;
+        config["hooks"] = json!({"createRuntime": [{"path": "/bin/true"}], "createContainer": [{"path": "/bin/true"}]});
+    });
+}
