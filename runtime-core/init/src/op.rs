@@ -226,15 +226,6 @@ pub enum Op {
         /// Receives it.
         to: Slot,
     },
-    /// Make a mount id-mapped: `mount_setattr(2)` with `MOUNT_ATTR_IDMAP`.
-    IdMap {
-        /// The detached mount.
-        mount: Slot,
-        /// A user namespace's file.
-        user: Slot,
-        /// 1: with the mounts below.
-        recursive: u32,
-    },
     /// Open a mount point inside the root, making what is missing.
     OpenTarget {
         /// The container's path.

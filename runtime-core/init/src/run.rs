@@ -193,7 +193,6 @@ fn step(init: &mut Init<'_>, op: Op) -> Result<(), Failure> {
         Op::RemountBind { mount, set, clear } => mounts::remount_bind(init, mount, set, clear),
         Op::Remount { mount, flags, data } => mounts::remount(init, mount, flags, data),
         Op::Move { from, to } => Ok(init.shift(from, to)?),
-        Op::IdMap { mount, user, recursive } => mounts::id_map(init, mount, user, recursive),
         Op::OpenTarget { path, target, to } => root::open_target(init, path, target, to),
         Op::Attach { mount, on } => mounts::attach(init, mount, on),
         Op::AttachRoot { mount, path } => mounts::attach_root(init, mount, path),

@@ -74,7 +74,7 @@ fn node(plan: &mut Builder, config: &Config, host: &Host, device: &Device) {
 /// In a user namespace nobody may make a node: the host's is bound.
 fn bind(plan: &mut Builder, config: &Config, host: &Host, device: &Device) {
     if mounts::is_foreign(config, host) {
-        let tree = plan.source(Source::Tree { path: device.path.clone().into(), recursive: false });
+        let tree = plan.source(Source::Tree { path: device.path.clone().into(), recursive: false, id_map: None });
         plan.push(Op::Move { from: tree, to: scratch::MOUNT });
         mounts::detach_from_host(plan, scratch::MOUNT);
     } else {

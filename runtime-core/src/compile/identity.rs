@@ -1,8 +1,9 @@
 //! Who the process is, and what it may do: labels, capabilities, ids.
 
 use super::plan::{Builder, scratch};
-use crate::config::{Capabilities, Process};
-use crate::host::Host;
+use crate::config::{Capabilities, Config, Process};
+use crate::error::{Error, Result};
+use crate::host::{Groups, Host};
 use runtime_init::Op;
 
 /// The labels that the next exec takes on.
@@ -43,6 +44,23 @@ pub(crate) fn bound(plan: &mut Builder, process: &Process, at_most: u64) {
     let wanted = process.capabilities.unwrap_or_default();
     plan.about("process.capabilities.bounding");
     plan.push(Op::BoundingSet { keep: grantable(wanted, at_most).bounding });
+}
+
+/// Can the process have the supplementary groups it wants? A namespace whose maps an unprivileged user wrote has none, nor any way to
+/// set them; one with `newgidmap(1)`'s has.
+pub(crate) fn may_set_groups(config: &Config, process: &Process, host: &Host) -> Result<bool> {
+    let may = host.groups == Groups::Allowed
+        && match config.gid_mappings.as_slice() {
+            _ if host.is_privileged() => true,
+            // The maps of a namespace that is joined are known to the kernel only: it says no itself, where somebody asks.
+            [] => !process.additional_gids.is_empty(),
+            [only] => only.count > 1 || only.outside != host.gid,
+            _ => true,
+        };
+    match may || process.additional_gids.is_empty() {
+        true => Ok(may),
+        false => Err(Error::config("process.user.additionalGids", "cannot set any additional groups in a rootless container")),
+    }
 }
 
 /// Groups and ids, from the one that needs most rights to the one that needs least.

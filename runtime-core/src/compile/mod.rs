@@ -18,7 +18,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use plan::{Plan, Source, UserNamespace, point};
+pub(crate) use plan::{IdMap, Plan, Source, UserNamespace, point};
 pub(crate) use render::call;
 pub(crate) use rootfs::is_shared;
 

@@ -1,6 +1,6 @@
 //! Mounts: each becomes a detached mount, gets its flags, and is attached where the container wants it.
 
-use super::plan::{Builder, Source, scratch};
+use super::plan::{Builder, IdMap, Source, scratch};
 use super::rootfs::flag;
 use crate::config::{Config, IdMapping, Mount, MountOptions, MountWhat};
 use crate::error::{Error, ErrorKind, Result};
@@ -175,14 +175,14 @@ fn bind(plan: &mut Builder, config: &Config, host: &Host, (mount, source, recurs
     }
     let target = if host.is_file(source) { Target::File } else { Target::Directory };
     if is_foreign(config, host) || mount.options.id_map.is_some() {
-        let tree = plan.source(Source::Tree { path: source.to_owned(), recursive });
+        let id_map = id_map(config, host, mount)?;
+        let tree = plan.source(Source::Tree { path: source.to_owned(), recursive, id_map });
         plan.push(Op::Move { from: tree, to: scratch::MOUNT });
         detach_from_host(plan, scratch::MOUNT);
     } else {
         let from = plan.text(source.as_os_str().as_encoded_bytes());
         plan.push(Op::CloneTree { from, recursive: u32::from(recursive), to: scratch::MOUNT });
     }
-    id_map(plan, config, mount)?;
     open_target(plan, mount, target);
     finish(plan, host, &mount.options, Made::Copied);
     plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
@@ -190,8 +190,12 @@ fn bind(plan: &mut Builder, config: &Config, host: &Host, (mount, source, recurs
 }
 
 /// `idmap` and `ridmap`: with mappings of their own, or the container's.
-fn id_map(plan: &mut Builder, config: &Config, mount: &Mount) -> Result<()> {
-    let Some(map) = &mount.options.id_map else { return Ok(()) };
+fn id_map(config: &Config, host: &Host, mount: &Mount) -> Result<Option<IdMap>> {
+    let Some(map) = &mount.options.id_map else { return Ok(None) };
+    if !host.is_privileged() {
+        let why = format!("config.json: mounts {}: an id-mapped mount cannot be made in a rootless container", mount.destination);
+        return Err(Error::new(ErrorKind::InvalidConfig, why));
+    }
     let or = |own: &Vec<IdMapping>, container: &Vec<IdMapping>| if own.is_empty() { container.clone() } else { own.clone() };
     let uid_mappings = or(&map.uid_mappings, &config.uid_mappings);
     let gid_mappings = or(&map.gid_mappings, &config.gid_mappings);
@@ -200,9 +204,7 @@ fn id_map(plan: &mut Builder, config: &Config, mount: &Mount) -> Result<()> {
             format!("config.json: mounts {}: an id-mapped mount needs mappings, its own or those of a user namespace", mount.destination);
         return Err(Error::new(ErrorKind::InvalidConfig, why));
     }
-    let user = plan.source(Source::IdMap { uid_mappings, gid_mappings });
-    plan.push(Op::IdMap { mount: scratch::MOUNT, user, recursive: u32::from(map.recursive) });
-    Ok(())
+    Ok(Some(IdMap { uid_mappings, gid_mappings, recursive: map.recursive }))
 }
 
 /// `remount` with `bind`: other flags for one mount.
@@ -227,9 +229,8 @@ fn remount(plan: &mut Builder, mount: &Mount) -> Result<()> {
 fn cgroup(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) {
     let namespace = config.namespaces.cgroup.is_private();
     match &host.cgroup {
-        // CVE-2023-25809: a bind shows what is not the container's to change, and may well be its user's.
-        Cgroups::Callers(theirs) if !namespace => show_cgroup(plan, host, &read_only(mount), (theirs, namespace)),
-        Cgroups::Callers(theirs) => show_cgroup(plan, host, mount, (theirs, namespace)),
+        // CVE-2023-25809: what is shown is not the container's to change, and may well be its user's.
+        Cgroups::Callers(theirs) => show_cgroup(plan, host, &read_only(mount), (theirs, namespace)),
         own => show_cgroup(plan, host, mount, (own, namespace)),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::plan::{Builder, Source, UserNamespace, scratch};
 use super::{Inside, Wishes};
-use crate::config::{Config, Membership, Namespaces, Process, TimeOffsets};
-use crate::error::Result;
+use crate::config::{Config, IdMapping, Membership, Namespaces, Process, TimeOffsets};
+use crate::error::{Error, Result};
 use crate::host::{Cgroups, Host};
 use nix::libc::{CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, SIGKILL};
 use runtime_init::Op;
@@ -32,6 +32,7 @@ pub(crate) fn private(namespaces: &Namespaces) -> u32 {
 
 /// Gets the process into its cgroups and namespaces.
 pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &Wishes) -> Result<()> {
+    check_user(config, host)?;
     plan.about("process");
     plan.push(Op::DeathSignal { signal: SIGKILL.cast_unsigned() });
     attach_cgroups(plan, host);
@@ -63,6 +64,17 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
         plan.push(Op::LoopbackUp);
     }
     Ok(())
+}
+
+/// The kernel would say no more than "operation not permitted", or "invalid argument".
+fn check_user(config: &Config, host: &Host) -> Result<()> {
+    let maps_root = |maps: &[IdMapping]| maps.iter().any(|map| map.inside == 0 && map.count > 0);
+    match &config.namespaces.user {
+        Membership::Inherit if !host.is_privileged() => Err(Error::config("linux.namespaces", "rootless container requires user namespaces")),
+        Membership::New if !maps_root(&config.uid_mappings) => Err(Error::config("linux.uidMappings", "the container's root is not mapped")),
+        Membership::New if !maps_root(&config.gid_mappings) => Err(Error::config("linux.gidMappings", "the container's root group is not mapped")),
+        _ => Ok(()),
+    }
 }
 
 /// How the process gets into its namespaces.
@@ -106,7 +118,8 @@ fn user_namespace(config: &Config, host: &Host) -> UserNamespace {
         uid_mappings: config.uid_mappings.clone(),
         gid_mappings: config.gid_mappings.clone(),
         rlimits: config.process.as_ref().filter(|_| host.is_privileged()).map(|process| process.rlimits.clone()).unwrap_or_default(),
-        clear_groups: host.is_privileged(),
+        privileged: host.is_privileged(),
+        clear_groups: host.may_clear_groups(),
     }
 }
 
@@ -134,7 +147,7 @@ fn hop(plan: &mut Builder, config: &Config, host: &Host) {
         plan.clone3().user = Some(user_namespace(config, host));
         let with = if namespaces.time == Membership::New { user } else { rest };
         plan.push(Op::Hop { kind: with });
-        plan.push(Op::BecomeRoot { clear_groups: u32::from(host.is_privileged()) });
+        plan.push(Op::BecomeRoot { clear_groups: u32::from(host.may_clear_groups()) });
         rest &= !with;
         if namespaces.time != Membership::New {
             return;
@@ -270,7 +283,7 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
         plan.push(Op::Join { of, kind });
     }
     if inside.has_user_namespace {
-        plan.push(Op::BecomeRoot { clear_groups: u32::from(host.is_privileged()) });
+        plan.push(Op::BecomeRoot { clear_groups: u32::from(host.may_clear_groups()) });
     }
     if kind & (CLONE_NEWPID | CLONE_NEWTIME).cast_unsigned() != 0 {
         plan.push(Op::Hop { kind: 0 });

@@ -45,6 +45,8 @@ pub(crate) struct UserNamespace {
     pub(crate) gid_mappings: Vec<IdMapping>,
     /// Limits that only somebody outside may raise.
     pub(crate) rlimits: Vec<Rlimit>,
+    /// May the parent write any map?
+    pub(crate) privileged: bool,
     /// May the child drop its supplementary groups?
     pub(crate) clear_groups: bool,
 }
@@ -63,13 +65,20 @@ pub(crate) enum Source {
     /// The console socket, connected.
     ConsoleSocket,
     /// A detached bind mount of a host's path, made with the parent's rights.
-    Tree { path: PathBuf, recursive: bool },
-    /// A user namespace with these maps.
-    IdMap { uid_mappings: Vec<IdMapping>, gid_mappings: Vec<IdMapping> },
+    Tree { path: PathBuf, recursive: bool, id_map: Option<IdMap> },
     /// What `start` writes to.
     Gate,
     /// What `start` reads from.
     GateReport,
+}
+
+/// Ids seen as others through a mount: only who has rights over its file system may have it so, and no container's root has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IdMap {
+    pub(crate) uid_mappings: Vec<IdMapping>,
+    pub(crate) gid_mappings: Vec<IdMapping>,
+    /// The mounts below too.
+    pub(crate) recursive: bool,
 }
 
 /// The slots of what lives only for a few steps. They count down from the last, the parent's count up from the first.

@@ -18,7 +18,7 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
     let mut filter = None;
     if let Some(process) = &config.process {
         let at_most = if config.namespaces.user.is_private() { ALL } else { host.capabilities };
-        let may_set_groups = may_set_groups(config, host);
+        let may_set_groups = identity::may_set_groups(config, process, host)?;
         surroundings(plan, config);
         filter = Some(Filtering::of(config, process)?);
         lower(plan, process, &Lowering { at_most, may_set_groups, fresh: true }, filter.as_ref());
@@ -43,7 +43,7 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
 /// Makes any other process ready, and runs it.
 pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, (host, wishes): (&Host, &Wishes)) -> Result<()> {
     let at_most = if inside.has_user_namespace { ALL } else { host.capabilities };
-    let may_set_groups = may_set_groups(inside.config, host);
+    let may_set_groups = identity::may_set_groups(inside.config, process, host)?;
     let filter = Some(Filtering::of(inside.config, process)?);
     lower(plan, process, &Lowering { at_most, may_set_groups, fresh: false }, filter.as_ref());
     find(plan, process, wishes);
@@ -53,12 +53,6 @@ pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, (h
     Filtering::load(filter.as_ref(), plan, When::Last);
     exec(plan, process, &[]);
     Ok(())
-}
-
-/// A namespace whose maps an unprivileged user wrote has no supplementary groups, nor any way to set them.
-fn may_set_groups(config: &Config, host: &Host) -> bool {
-    let by_helper = config.gid_mappings.len() > 1;
-    host.is_privileged() || by_helper
 }
 
 /// The seccomp filter, and when it is loaded.

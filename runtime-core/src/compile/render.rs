@@ -35,8 +35,10 @@ fn bring(source: &Source) -> String {
         Source::InitRoot => "root of init".into(),
         Source::CgroupProcs(index) => format!("cgroup.procs {index}"),
         Source::ConsoleSocket => "console socket".into(),
-        Source::Tree { path, recursive } => format!("tree {}{}", path.display(), if *recursive { " rec" } else { "" }),
-        Source::IdMap { uid_mappings, gid_mappings } => format!("user namespace {} {}", uid_mappings.len(), gid_mappings.len()),
+        Source::Tree { path, recursive, id_map } => {
+            let map = id_map.as_ref().map_or("", |map| if map.recursive { " ridmap" } else { " idmap" });
+            format!("tree {}{}{map}", path.display(), if *recursive { " rec" } else { "" })
+        }
         Source::Gate => "gate".into(),
         Source::GateReport => "gate report".into(),
     }
@@ -114,7 +116,6 @@ impl Display for Line<'_> {
             Op::RemountBind { mount, set, clear } => write!(f, " {} +{set:#x} -{clear:#x}", slot(mount)),
             Op::Remount { mount, flags, data } => write!(f, " {} {flags:#x} {}", slot(mount), text(data)),
             Op::Move { from, to } => write!(f, " {} -> {}", slot(from), slot(to)),
-            Op::IdMap { mount, user, recursive } => write!(f, " {} {}{}", slot(mount), slot(user), rec(recursive)),
             Op::OpenTarget { path, target: kind, to } => write!(f, " {} {} -> {}", text(path), target(kind), slot(to)),
             Op::Attach { mount, on } => write!(f, " {} -> {}", slot(mount), slot(on)),
             Op::AttachRoot { mount, path } => write!(f, " {} -> {}", slot(mount), text(path)),
@@ -212,7 +213,7 @@ pub(crate) fn call(op: &Op, detail: u32) -> &'static str {
             part::MOUNT => "fsmount",
             _ => "fsconfig",
         },
-        Op::SetAttr { .. } | Op::IdMap { .. } => "mount_setattr",
+        Op::SetAttr { .. } => "mount_setattr",
         Op::Move { .. } => "move",
         Op::Attach { .. } | Op::AttachRoot { .. } => "move_mount",
         Op::CopyUp { .. } => "copy",

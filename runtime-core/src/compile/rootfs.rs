@@ -21,7 +21,7 @@ pub(crate) fn assemble(plan: &mut Builder, config: &Config, host: &Host, wishes:
     isolate(plan, config, host);
     plan.about("root.path");
     if mounts::is_foreign(config, host) {
-        let tree = plan.source(Source::Tree { path: config.rootfs.clone(), recursive: true });
+        let tree = plan.source(Source::Tree { path: config.rootfs.clone(), recursive: true, id_map: None });
         mounts::detach_from_host(plan, tree);
         attach(plan, config, tree);
     } else {

@@ -186,7 +186,7 @@ impl Container {
         (placement, wishes): (&Placement, &Wishes),
     ) -> Result<(Plan, Option<OwnedFd>)> {
         let cgroup = placement.directory()?;
-        let host = facts::host(config, placement);
+        let host = facts::host_of(config, placement, self.init_pid().ok_or_else(not_running)?);
         let inside = Inside { config, has_user_namespace: config.namespaces.user.is_private() };
         Ok((compile::exec(&inside, process, &host, wishes)?, cgroup))
     }

@@ -3,9 +3,9 @@
 use super::{Create, Keyring, Pivot, Runtime, Terminal};
 use crate::cgroup::{CgroupDriver, Layout, Placement, Refusal, Wanted};
 use crate::compile::{Wishes, is_shared};
-use crate::config::{Config, MountWhat};
+use crate::config::{Config, Membership, MountWhat};
 use crate::error::{Error, Result};
-use crate::host::{self, Cgroups, Hierarchy, Host};
+use crate::host::{self, Cgroups, Groups, Hierarchy, Host};
 use crate::{notify, socket};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,23 @@ pub(super) fn host(config: &Config, placement: &Placement) -> Host {
         MountWhat::Bind { source, .. } if !source.is_dir() => Some(source.clone()),
         _ => None,
     });
-    Host { cgroup: cgroups(placement), rootfs_parent: shared, files: files.collect(), ..Host::look() }
+    let host = Host { cgroup: cgroups(placement), rootfs_parent: shared, files: files.collect(), ..Host::look() };
+    match &config.namespaces.user {
+        Membership::Join(path) => Host { groups: groups_behind(path).unwrap_or(host.groups), ..host },
+        _ => host,
+    }
+}
+
+/// The host, for another process in a container.
+pub(super) fn host_of(config: &Config, placement: &Placement, init: i32) -> Host {
+    Host { groups: Groups::of(init), ..host(config, placement) }
+}
+
+/// Of the user namespace at `/proc/<pid>/ns/user`; one that is mounted elsewhere does not tell.
+fn groups_behind(namespace: &Path) -> Option<Groups> {
+    let process = namespace.parent()?.parent()?;
+    process.parent().filter(|proc| *proc == Path::new("/proc"))?;
+    process.file_name().map(|pid| Groups::of(pid.display()))
 }
 
 /// How a container's cgroups are seen and joined.

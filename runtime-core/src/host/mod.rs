@@ -15,6 +15,10 @@ pub(crate) struct Host {
     pub(crate) cgroup: Cgroups,
     /// The mount that the root's directory is on, where the plan must make it private.
     pub(crate) rootfs_parent: Option<String>,
+    /// The caller's group.
+    pub(crate) gid: u32,
+    /// May there be other supplementary groups? What a user namespace once denied, no namespace below it may.
+    pub(crate) groups: Groups,
     /// Is the caller itself in a user namespace? Then nodes cannot be made, whatever its capabilities.
     pub(crate) in_user_namespace: bool,
     /// The sources of bind mounts that are not directories.
@@ -52,6 +56,23 @@ pub(crate) struct Hierarchy {
     pub(crate) path: String,
 }
 
+/// `/proc/<pid>/setgroups`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Groups {
+    /// `setgroups(2)` is for whoever has the capability.
+    Allowed,
+    /// For nobody.
+    Denied,
+}
+
+impl Groups {
+    /// In the user namespace of a process.
+    pub(crate) fn of(pid: impl std::fmt::Display) -> Self {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/setgroups")).unwrap_or_default();
+        if text.trim() == "deny" { Self::Denied } else { Self::Allowed }
+    }
+}
+
 const CAP_SYS_ADMIN: u32 = 21;
 
 impl Host {
@@ -64,6 +85,8 @@ impl Host {
             exec_enters_time: (major, minor) >= (6, 1),
             cgroup: Cgroups::None,
             rootfs_parent: None,
+            gid: nix::unistd::getegid().as_raw(),
+            groups: Groups::of("self"),
             in_user_namespace: in_user_namespace(),
             files: Vec::new(),
             kcore: Path::new("/proc/kcore").exists(),
@@ -74,6 +97,11 @@ impl Host {
     /// Is this source of a bind mount something other than a directory?
     pub(crate) fn is_file(&self, source: &Path) -> bool {
         self.files.iter().any(|file| file == source)
+    }
+
+    /// May the caller drop the supplementary groups it has?
+    pub(crate) fn may_clear_groups(&self) -> bool {
+        self.is_privileged() && self.groups == Groups::Allowed
     }
 
     /// May the caller mount and join as it likes?

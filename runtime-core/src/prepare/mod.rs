@@ -1,10 +1,10 @@
 //! Gathering: opens what the plan names. Nothing here decides.
 
-use crate::compile::{Plan, Source};
+use crate::compile::{IdMap, Plan, Source};
 use crate::error::{Error, Result};
 use crate::spawn;
 use nix::errno::Errno;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 /// What was opened before, by those who know how.
@@ -28,12 +28,21 @@ pub(crate) fn open(plan: &Plan, given: Given) -> Result<Vec<OwnedFd>> {
         Source::InitRoot => directory(Path::new(&format!("/proc/{}/root", init.unwrap_or(0)))),
         Source::CgroupProcs(index) => procs.get_mut(*index).and_then(Option::take).ok_or_else(|| missing("cgroup.procs")),
         Source::ConsoleSocket => console.take().ok_or_else(|| missing("console socket")),
-        Source::Tree { path, recursive } => spawn::sys::open_tree(path, *recursive),
-        Source::IdMap { uid_mappings, gid_mappings } => spawn::user_namespace(uid_mappings, gid_mappings),
+        Source::Tree { path, recursive, id_map } => tree(path, *recursive, id_map.as_ref()),
         Source::Gate => go.take().ok_or_else(|| missing("gate")),
         Source::GateReport => report.take().ok_or_else(|| missing("gate")),
     };
     plan.sources.iter().map(open).collect()
+}
+
+fn tree(path: &Path, recursive: bool, id_map: Option<&IdMap>) -> Result<OwnedFd> {
+    let tree = spawn::sys::open_tree(path, recursive)?;
+    if let Some(map) = id_map {
+        let user = spawn::user_namespace(&map.uid_mappings, &map.gid_mappings)?;
+        spawn::sys::id_map(tree.as_fd(), user.as_fd(), map.recursive)
+            .map_err(|errno| Error::call("mount_setattr", path, errno).during("id-mapped mount"))?;
+    }
+    Ok(tree)
 }
 
 fn file(path: &Path) -> Result<OwnedFd> {

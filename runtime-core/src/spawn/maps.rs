@@ -17,7 +17,7 @@ pub(super) fn write(pid: i32, user: &UserNamespace) -> Result<()> {
 
 /// `uid_map` and `gid_map`. Who lacks the right is helped by `newuidmap(1)`, or maps only itself.
 pub(super) fn write_maps(pid: i32, user: &UserNamespace) -> Result<()> {
-    if user.clear_groups {
+    if user.privileged {
         put(pid, "uid_map", &lines(&user.uid_mappings))?;
         return put(pid, "gid_map", &lines(&user.gid_mappings));
     }

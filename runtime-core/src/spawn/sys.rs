@@ -29,6 +29,13 @@ pub(crate) fn open_tree(path: &Path, recursive: bool) -> Result<OwnedFd> {
     sys::open_tree(sys::AT_FDCWD, &c_path(path)?, flags).map(own).map_err(|raw| Error::call("open_tree", path, errno(raw)))
 }
 
+/// `mount_setattr(2)` with `MOUNT_ATTR_IDMAP`.
+pub(crate) fn id_map(mount: BorrowedFd<'_>, user: BorrowedFd<'_>, recursive: bool) -> std::result::Result<(), Errno> {
+    let flags = if recursive { sys::AT_RECURSIVE } else { 0 };
+    let attr = MountAttr { set: sys::MOUNT_ATTR_IDMAP, user: user.as_raw_fd().unsigned_abs().into(), ..MountAttr::default() };
+    sys::mount_setattr(mount.as_raw_fd(), flags, attr).map_err(errno)
+}
+
 /// A file through a detached read-only mount.
 pub(super) fn open_sealed(path: &Path) -> Result<OwnedFd> {
     let failed = |call| move |raw| Error::call(call, path, errno(raw));

@@ -92,15 +92,6 @@ pub(crate) fn set_attr(init: &Init<'_>, op: Op) -> Done {
     Ok(sys::mount_setattr(init.fd(mount)?, recursion(recursive), attr)?)
 }
 
-/// `mount_setattr(2)` with `MOUNT_ATTR_IDMAP`.
-pub(crate) fn id_map(init: &mut Init<'_>, mount: Slot, user: Slot, recursive: u32) -> Done {
-    let namespace = init.fd(user)?;
-    let attr = MountAttr { set: sys::MOUNT_ATTR_IDMAP, user: namespace as u64, ..MountAttr::default() };
-    sys::mount_setattr(init.fd(mount)?, recursion(recursive), attr)?;
-    init.clear(user);
-    Ok(())
-}
-
 /// `mount(2)` with `MS_REMOUNT | MS_BIND`. The flags it has must be given again, or the kernel takes them for cleared.
 pub(crate) fn remount_bind(init: &Init<'_>, mount: Slot, set: u32, clear: u32) -> Done {
     let fd = init.fd(mount)?;
