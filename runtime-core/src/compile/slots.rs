@@ -110,8 +110,11 @@ fn properties() -> Vec<Value> {
     let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}, {"containerID": 65536, "hostID": 1, "size": 1}]);
     let namespace = |value: Value| json!({"linux": {"namespaces": [value]}});
     let mount = |value: Value| json!({"mounts": [value]});
-    let mut all: Vec<Value> = ["pid", "network", "ipc", "uts", "cgroup", "time"].iter().map(|kind| namespace(json!({"type": kind}))).collect();
-    all.extend(["pid", "network", "ipc", "time", "user"].iter().map(|kind| namespace(json!({"type": kind, "path": format!("/ns/{kind}")}))));
+    let mut all: Vec<Value> =
+        ["pid", "network", "ipc", "uts", "cgroup", "time"].iter().map(|kind| namespace(json!({"type": kind}))).collect();
+    all.extend(
+        ["pid", "network", "ipc", "time", "user"].iter().map(|kind| namespace(json!({"type": kind, "path": format!("/ns/{kind}")}))),
+    );
     all.extend([
         namespace(json!({"type": "mount"})),
         namespace(json!({"type": "mount"})),
@@ -217,7 +220,7 @@ impl Random {
 fn no_step_of_any_plan_takes_a_descriptor_that_is_not_there() {
     let (properties, mut random) = (properties(), Random(1));
     let mut plans = 0;
-    for _ in 0..4_000 {
+    for _ in 0..1_500 {
         let (document, host, wishes) = (random.document(&properties), random.host(), random.wishes());
         let Ok(config) = config::from_slice(document.to_string().as_bytes(), Path::new("/bundle")) else { continue };
         let inside = Inside { config: &config, has_user_namespace: config.namespaces.user.is_private() };
@@ -228,5 +231,5 @@ fn no_step_of_any_plan_takes_a_descriptor_that_is_not_there() {
             plans += 1;
         }
     }
-    assert!(plans > 1_000, "only {plans} plans were made");
+    assert!(plans > 500, "only {plans} plans were made");
 }

@@ -309,7 +309,9 @@ mod tests {
 
     #[test]
     fn a_descriptor_has_a_path() {
-        for (fd, path) in [(0, c"/proc/self/fd/0"), (10, c"/proc/self/fd/10"), (1023, c"/proc/self/fd/1023"), (i32::MAX, c"/proc/self/fd/2147483647")] {
+        for (fd, path) in
+            [(0, c"/proc/self/fd/0"), (10, c"/proc/self/fd/10"), (1023, c"/proc/self/fd/1023"), (i32::MAX, c"/proc/self/fd/2147483647")]
+        {
             assert_eq!(FdPath::of(fd).text(), path);
         }
     }
