@@ -146,23 +146,21 @@ fn an_id_mapped_mount_is_mapped_before_it_can_be_seen() {
         json!({"mounts": [mount]}),
         same,
         expect![[r#"
-          clone mount,pid into-cgroup
-        - bring s3 gate
-        - bring s4 gate report
-        + bring s3 tree /srv
-        + bring s4 user namespace 1 1
-        + bring s5 gate
-        + bring s6 gate report
-          attach mount -> target
-        + move s3 -> mount
-        + set-attr mount +0x0 -0x0 0x80000 rec
-        + id-map mount s4
-        + open-target "/data" dir -> target
-        + attach mount -> target
-          meet 3
-        - park s3 s4
-        + park s5 s6
-    "#]],
+              clone mount,pid into-cgroup
+            - bring s3 gate
+            - bring s4 gate report
+            + bring s3 tree /srv idmap
+            + bring s4 gate
+            + bring s5 gate report
+              attach mount -> target
+            + move s3 -> mount
+            + set-attr mount +0x0 -0x0 0x80000 rec
+            + open-target "/data" dir -> target
+            + attach mount -> target
+              meet 3
+            - park s3 s4
+            + park s4 s5
+        "#]],
     );
 }
 

@@ -47,18 +47,44 @@ fn a_user_namespace_of_an_unprivileged_caller_has_the_callers_files() {
         user_namespace(),
         unprivileged,
         expect![[r#"
-        - clone mount,pid into-cgroup
-        + clone user,mount,pid into-cgroup
-        + map-uid 0 100000 65536
-        + map-gid 0 100000 65536
-          session-keyring "_ses.web1"
-        + unshare ipc
-        + rlimit 7 5 6
-          attach mount -> target
-        + clone-tree "/srv" -> mount
-        + open-target "/data" dir -> target
-        + attach mount -> target
-    "#]],
+            - config.json: linux.namespaces: rootless container requires user namespaces
+            + clone user,mount,pid into-cgroup
+            + map-uid 0 100000 65536
+            + map-gid 0 100000 65536
+            + bring s3 gate
+            + bring s4 gate report
+            + death-signal 9
+            + hide
+            + set-sid
+            + session-keyring "_ses.web1"
+            + unshare ipc
+            + rlimit 7 5 6
+            + propagation "/" 0x84000
+            + clone-tree "/r" rec -> mount
+            + attach-root mount -> "/r"
+            + clone-tree "/dev" rec -> mount
+            + open-target "/dev" dir -> target
+            + attach mount -> target
+            + clone-tree "/srv" -> mount
+            + open-target "/data" dir -> target
+            + attach mount -> target
+            + pivot
+            + bounding-set 0x0
+            + umask 0022
+            + change-directory "/" may-fail
+            + own-stdio 0
+            + groups 0 groups
+            + ids 0:0
+            + change-directory "/"
+            + verify-cwd
+            + capabilities 0x0 0x0 0x0
+            + ambient 0x0
+            + find-program /bin/sh:/usr/bin/sh
+            + death-signal 0
+            + meet 3
+            + park s3 s4
+            + exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
+        "#]],
     );
 }
 
@@ -174,23 +200,42 @@ fn a_joined_user_namespace_is_joined_last_by_root_and_first_by_others() {
         patch(),
         unprivileged,
         expect![[r#"
-        - clone mount,pid into-cgroup
-        - bring s3 gate
-        - bring s4 gate report
-        + clone into-cgroup
-        + bring s3 namespace /proc/7/ns/user
-        + bring s4 namespace /proc/7/ns/net
-        + bring s5 gate
-        + bring s6 gate report
-          hide
-        + join s3 user
-        + become-root
-        + join s4 network
-        + hop mount,pid
-          meet 3
-        - park s3 s4
-        + park s5 s6
-    "#]],
+            - config.json: linux.namespaces: rootless container requires user namespaces
+            + clone into-cgroup
+            + bring s3 namespace /proc/7/ns/user
+            + bring s4 namespace /proc/7/ns/net
+            + bring s5 gate
+            + bring s6 gate report
+            + death-signal 9
+            + hide
+            + join s3 user
+            + become-root
+            + join s4 network
+            + hop mount,pid
+            + set-sid
+            + session-keyring "_ses.web1"
+            + propagation "/" 0x84000
+            + clone-tree "/r" rec -> mount
+            + attach-root mount -> "/r"
+            + clone-tree "/dev" rec -> mount
+            + open-target "/dev" dir -> target
+            + attach mount -> target
+            + pivot
+            + bounding-set 0x0
+            + umask 0022
+            + change-directory "/" may-fail
+            + own-stdio 0
+            + ids 0:0
+            + change-directory "/"
+            + verify-cwd
+            + capabilities 0x0 0x0 0x0
+            + ambient 0x0
+            + find-program /bin/sh:/usr/bin/sh
+            + death-signal 0
+            + meet 3
+            + park s5 s6
+            + exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
+        "#]],
     );
 }
 

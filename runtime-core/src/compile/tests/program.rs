@@ -130,20 +130,18 @@ fn capabilities_are_what_is_asked_and_can_be_given() {
         + ambient 0x1
     "#]],
     );
-    let without_admin = |host: &mut Host| host.capabilities = 1;
+    let without_chown = |host: &mut Host| host.capabilities = 1 << 21;
     check(
         json!({"process": {"capabilities": sets}}),
-        without_admin,
+        without_chown,
         expect![[r#"
-          pivot
-        - bounding-set 0x0
-        + bounding-set 0x1
-          verify-cwd
-        - capabilities 0x0 0x0 0x0
-        - ambient 0x0
-        + capabilities 0x1 0x1 0x1
-        + ambient 0x1
-    "#]],
+              pivot
+            - bounding-set 0x0
+            + bounding-set 0x200000
+              verify-cwd
+            - capabilities 0x0 0x0 0x0
+            + capabilities 0x200000 0x200000 0x0
+        "#]],
     );
 }
 
