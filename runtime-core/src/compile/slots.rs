@@ -5,7 +5,7 @@
 use super::plan::Plan;
 use super::{Inside, Wishes, create, exec};
 use crate::config;
-use crate::host::{Cgroups, Hierarchy, Host};
+use crate::host::{Cgroups, Groups, Hierarchy, Host};
 use runtime_init::{Op, Slot};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -59,10 +59,6 @@ impl Held {
             Op::Move { from, to } => {
                 self.take(&[from])?;
                 self.fill(to);
-            }
-            Op::IdMap { mount, user, .. } => {
-                self.read(&[mount])?;
-                self.take(&[user])?;
             }
             Op::OpenTarget { to, .. } | Op::OpenNull { to } => {
                 self.read(&[Slot::ROOT])?;
@@ -185,9 +181,11 @@ impl Random {
             cgroup: match self.below(3) {
                 0 => Cgroups::Unified { path: "/sys/fs/cgroup/c".into() },
                 1 => Cgroups::Hierarchies(["cpu,cpuacct", "memory", ""].map(hierarchy).to_vec()),
-                _ => Cgroups::None,
+                _ => Cgroups::Callers(Box::new(Cgroups::Hierarchies(vec![hierarchy("pids")]))),
             },
             rootfs_parent: self.coin().then(|| "/".into()),
+            gid: 7,
+            groups: if self.coin() { Groups::Allowed } else { Groups::Denied },
             in_user_namespace: self.coin(),
             files: vec!["/file".into()],
             kcore: self.coin(),
