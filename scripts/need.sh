@@ -1,5 +1,8 @@
 # Sourced by ./try and ./test: what this machine must have, and how it gets it.
 
+# Where Debian puts runtimes, whatever the caller's PATH.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 # need COMMAND PACKAGE: is the command there? If not, and we are root on a machine with apt, it is installed.
 need() {
 	command -v "$1" >/dev/null 2>&1 && return 0
@@ -41,11 +44,12 @@ quietly() {
 
 # Rust, a linker, and a C library to link statically.
 need_rust() {
-	if ! command -v cargo >/dev/null 2>&1 && [ -x "$HOME/.cargo/bin/cargo" ]; then
-		PATH=$HOME/.cargo/bin:$PATH
+	local rustup=${CARGO_HOME:-${HOME:-/root}/.cargo}/bin
+	if ! command -v cargo >/dev/null 2>&1 && [ -x "$rustup/cargo" ]; then
+		PATH=$rustup:$PATH
 	fi
 	if ! command -v cargo >/dev/null 2>&1; then
-		echo "missing: Rust 1.90 or newer. See https://rustup.rs, then run this again." >&2
+		echo "missing: Rust 1.91 or newer. See https://rustup.rs, then run this again." >&2
 		return 1
 	fi
 	need cc gcc && { [ -e "$(cc -print-file-name=libc.a)" ] || install_package libc6-dev; }

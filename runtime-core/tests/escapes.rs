@@ -90,11 +90,14 @@ fn a_proc_or_sys_that_is_a_link_is_refused() {
     }
 }
 
+/// What it is, and how it is put there.
+type Forgery = (&'static str, fn(&Path));
+
 #[test]
 fn what_masks_a_path_must_be_the_null_device() {
     let Some(world) = World::new() else { return };
     let dev = world.dir.join("dev");
-    let forge: [(&str, fn(&Path)); 4] = [
+    let forge: [Forgery; 4] = [
         ("a file", |null| fs::write(null, "").unwrap()),
         ("a link", |null| symlink("/etc/passwd", null).unwrap()),
         ("a directory", |null| fs::create_dir(null).unwrap()),

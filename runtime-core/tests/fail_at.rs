@@ -1,6 +1,6 @@
 //! Every step of a plan fails once, and once is the last thing its process does: the error says which, and nothing is left.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod world;
 

@@ -170,7 +170,7 @@ pub enum Op {
         options: Texts,
         /// `MOUNT_ATTR_*`.
         attr: u32,
-        /// Take `mode=` from this directory, or [`Slot::NONE`].
+        /// Take `mode=` from this directory if it was not made just now, or [`Slot::NONE`].
         mode_of: Slot,
         /// Receives the mount.
         to: Slot,

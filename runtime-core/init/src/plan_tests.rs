@@ -1,6 +1,6 @@
 //! A plan that points outside of itself is refused, not followed.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::*;
 use std::vec::Vec;

@@ -4,6 +4,7 @@ use crate::op::{Op, Slot};
 use crate::plan::{Header, Plan};
 use crate::report::{Record, Report, ReportKind};
 use crate::step;
+use crate::step::root::Was;
 use crate::sys::{self, Errno, Fd};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering;
@@ -29,6 +30,8 @@ pub(crate) struct Init<'a> {
     pub(crate) record: &'a Record,
     pub(crate) program: Option<&'a CStr>,
     pub(crate) home: Home,
+    /// What the last opened mount point was.
+    pub(crate) target_was: Was,
     /// Is the working directory the program's?
     pub(crate) arrived: bool,
     report_to: Fd,
@@ -52,7 +55,7 @@ impl<'a> Init<'a> {
         }
         let home = Home { text: [0; 512], len: 0 };
         let control = slots.first().copied().unwrap_or(EMPTY);
-        Self { plan, record, program: None, home, arrived: false, report_to: control, slots }
+        Self { plan, record, program: None, home, target_was: Was::There, arrived: false, report_to: control, slots }
     }
 
     /// The descriptor in a slot.

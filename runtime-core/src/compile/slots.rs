@@ -106,8 +106,11 @@ fn properties() -> Vec<Value> {
     let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}, {"containerID": 65536, "hostID": 1, "size": 1}]);
     let namespace = |value: Value| json!({"linux": {"namespaces": [value]}});
     let mount = |value: Value| json!({"mounts": [value]});
-    let mut all: Vec<Value> = ["pid", "network", "ipc", "uts", "cgroup", "time"].iter().map(|kind| namespace(json!({"type": kind}))).collect();
-    all.extend(["pid", "network", "ipc", "time", "user"].iter().map(|kind| namespace(json!({"type": kind, "path": format!("/ns/{kind}")}))));
+    let mut all: Vec<Value> =
+        ["pid", "network", "ipc", "uts", "cgroup", "time"].iter().map(|kind| namespace(json!({"type": kind}))).collect();
+    all.extend(
+        ["pid", "network", "ipc", "time", "user"].iter().map(|kind| namespace(json!({"type": kind, "path": format!("/ns/{kind}")}))),
+    );
     all.extend([
         namespace(json!({"type": "mount"})),
         namespace(json!({"type": "mount"})),

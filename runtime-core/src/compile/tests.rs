@@ -34,7 +34,8 @@ fn hybrid(host: &mut Host) {
         options: options.into(),
         path: format!("/sys/fs/cgroup/{}/web1", if name.is_empty() { "unified" } else { name }),
     };
-    host.cgroup = Cgroups::Hierarchies(vec![hierarchy("cpu,cpuacct", "cpu,cpuacct"), hierarchy("systemd", "name=systemd"), hierarchy("", "")]);
+    host.cgroup =
+        Cgroups::Hierarchies(vec![hierarchy("cpu,cpuacct", "cpu,cpuacct"), hierarchy("systemd", "name=systemd"), hierarchy("", "")]);
 }
 
 /// Linux 5.10.
@@ -165,7 +166,10 @@ fn check_default(change: impl FnOnce(&mut Host), cgroups: spec::Cgroups, expecte
 
 #[test]
 fn the_default_config_on_version_2() {
-    check_default(same, spec::Cgroups::V2, expect![[r#"
+    check_default(
+        same,
+        spec::Cgroups::V2,
+        expect![[r#"
         clone mount,pid,network,ipc,uts into-cgroup
         bring s3 gate
         bring s4 gate report
@@ -248,7 +252,8 @@ fn the_default_config_on_version_2() {
         meet 3
         park s3 s4
         exec ["sh"] ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -292,7 +297,8 @@ fn the_default_config_on_the_hybrid_layout() {
           meet 3
         - park s3 s4
         + park s6 s7
-    "#]].assert_eq(&difference(&plan(same), &plan(hybrid)));
+    "#]]
+    .assert_eq(&difference(&plan(same), &plan(hybrid)));
 }
 
 #[test]
@@ -305,85 +311,117 @@ fn the_default_config_on_an_old_kernel() {
           pivot
         - set-attr root +0x1 -0x0 0x0
         + remount-bind root +0x1 -0x0
-    "#]].assert_eq(&difference(&plan(same), &plan(old)));
+    "#]]
+    .assert_eq(&difference(&plan(same), &plan(old)));
 }
 
 #[test]
 fn a_read_only_bind_is_cloned_sealed_and_attached() {
-    check(json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "ro"]}]}), same, expect![[r#"
+    check(
+        json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "ro"]}]}),
+        same,
+        expect![[r#"
           attach-root mount -> "/r"
         + clone-tree "/srv" rec -> mount
         + open-target "/data" dir -> target
         + set-attr mount +0x1 -0x0 0x0
         + attach mount -> target
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_read_only_bind_on_an_old_kernel_is_remounted() {
-    check(json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "ro"]}]}), old, expect![[r#"
+    check(
+        json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "ro"]}]}),
+        old,
+        expect![[r#"
           attach-root mount -> "/r"
         + clone-tree "/srv" rec -> mount
         + open-target "/data" dir -> target
         + remount-bind mount +0x1 -0x0
         + attach mount -> target
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_bind_of_a_file_has_a_file_to_be_mounted_on() {
     let is_file = |host: &mut Host| host.files.push("/srv/file".into());
-    check(json!({"mounts": [{"destination": "/file", "source": "/srv/file", "options": ["bind"]}]}), is_file, expect![[r#"
+    check(
+        json!({"mounts": [{"destination": "/file", "source": "/srv/file", "options": ["bind"]}]}),
+        is_file,
+        expect![[r#"
           attach-root mount -> "/r"
         + clone-tree "/srv/file" -> mount
         + open-target "/file" file -> target
         + attach mount -> target
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn rro_seals_the_mounts_below_too() {
-    check(json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "rro", "noatime"]}]}), same, expect![[r#"
+    check(
+        json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "rro", "noatime"]}]}),
+        same,
+        expect![[r#"
           attach-root mount -> "/r"
         + clone-tree "/srv" rec -> mount
         + open-target "/data" dir -> target
         + set-attr mount +0x10 -0x70 0x0
         + set-attr mount +0x1 -0x0 0x0 rec
         + attach mount -> target
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn propagation_is_set_before_a_mount_is_attached() {
-    check(json!({"mounts": [{"destination": "/data", "source": "/srv", "options": ["bind", "rshared"]}]}), same, expect![[r#"
+    check(
+        json!({"mounts": [{"destination": "/data", "source": "/srv", "options": ["bind", "rshared"]}]}),
+        same,
+        expect![[r#"
           attach-root mount -> "/r"
         + clone-tree "/srv" -> mount
         + open-target "/data" dir -> target
         + set-attr mount +0x0 -0x0 0x100000 rec
         + attach mount -> target
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_tmpfs_with_a_mode_does_not_ask_the_directory_under_it() {
     let options = |options: &[&str]| json!({"mounts": [{"destination": "/t", "source": "tmpfs", "type": "tmpfs", "options": options}]});
-    check(options(&["nosuid", "size=1m", "mode=1777"]), same, expect![[r#"
+    check(
+        options(&["nosuid", "size=1m", "mode=1777"]),
+        same,
+        expect![[r#"
           attach-root mount -> "/r"
         + open-target "/t" dir -> target
         + new-fs "tmpfs" "tmpfs" size=1m,mode=1777 0x2 -> mount
         + attach mount -> target
-    "#]]);
-    check(options(&[]), same, expect![[r#"
+    "#]],
+    );
+    check(
+        options(&[]),
+        same,
+        expect![[r#"
           attach-root mount -> "/r"
         + open-target "/t" dir -> target
         + new-fs "tmpfs" "tmpfs"  0x0 mode-of-target -> mount
         + attach mount -> target
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_copied_up_tmpfs_is_sealed_after_the_copy() {
-    check(json!({"mounts": [{"destination": "/etc", "source": "tmpfs", "type": "tmpfs", "options": ["tmpcopyup", "ro"]}]}), same, expect![[r#"
+    check(
+        json!({"mounts": [{"destination": "/etc", "source": "tmpfs", "type": "tmpfs", "options": ["tmpcopyup", "ro"]}]}),
+        same,
+        expect![[r#"
           attach-root mount -> "/r"
         + open-target "/etc" dir -> target
         + new-fs "tmpfs" "tmpfs"  0x0 mode-of-target -> mount
@@ -392,12 +430,16 @@ fn a_copied_up_tmpfs_is_sealed_after_the_copy() {
           pivot
         + open-target "/etc" existing -> target
         + set-attr target +0x1 -0x0 0x0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_read_only_dev_is_sealed_after_its_nodes() {
-    check(json!({"mounts": [{"destination": "/dev", "source": "tmpfs", "type": "tmpfs", "options": ["ro"]}]}), same, expect![[r#"
+    check(
+        json!({"mounts": [{"destination": "/dev", "source": "tmpfs", "type": "tmpfs", "options": ["ro"]}]}),
+        same,
+        expect![[r#"
           attach-root mount -> "/r"
         + open-target "/dev" dir -> target
         + new-fs "tmpfs" "tmpfs"  0x0 mode-of-target -> mount
@@ -405,14 +447,18 @@ fn a_read_only_dev_is_sealed_after_its_nodes() {
           pivot
         + open-target "/dev" existing -> target
         + set-attr target +0x1 -0x0 0x0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_id_mapped_mount_is_mapped_before_it_can_be_seen() {
     let map = json!([{"containerID": 0, "hostID": 5000, "size": 10}]);
     let mount = json!({"destination": "/data", "source": "/srv", "options": ["bind", "idmap"], "uidMappings": map, "gidMappings": map});
-    check(json!({"mounts": [mount]}), same, expect![[r#"
+    check(
+        json!({"mounts": [mount]}),
+        same,
+        expect![[r#"
           clone mount,pid into-cgroup
         - bring s3 gate
         - bring s4 gate report
@@ -429,23 +475,32 @@ fn an_id_mapped_mount_is_mapped_before_it_can_be_seen() {
           meet 3
         - park s3 s4
         + park s5 s6
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_remount_makes_nothing() {
-    check(json!({"mounts": [{"destination": "/data", "options": ["remount", "bind", "ro"]}]}), same, expect![[r#"
+    check(
+        json!({"mounts": [{"destination": "/data", "options": ["remount", "bind", "ro"]}]}),
+        same,
+        expect![[r#"
           attach-root mount -> "/r"
         + open-target "/data" existing -> target
         + set-attr target +0x1 -0x0 0x0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_mount_on_the_root_is_refused() {
-    check(json!({"mounts": [{"destination": "/", "source": "tmpfs", "type": "tmpfs"}]}), same, expect![[r#"
+    check(
+        json!({"mounts": [{"destination": "/", "source": "tmpfs", "type": "tmpfs"}]}),
+        same,
+        expect![[r#"
         config.json: mounts: a mount on / would hide the root
-    "#]]);
+    "#]],
+    );
 }
 
 fn cgroup_mount(namespaces: Value) -> Value {
@@ -454,30 +509,41 @@ fn cgroup_mount(namespaces: Value) -> Value {
 
 #[test]
 fn cgroups_of_a_cgroup_namespace_are_a_new_mount() {
-    check(cgroup_mount(json!([{"type": "cgroup"}])), same, expect![[r#"
+    check(
+        cgroup_mount(json!([{"type": "cgroup"}])),
+        same,
+        expect![[r#"
           session-keyring "_ses.web1"
         + unshare cgroup
           attach-root mount -> "/r"
         + open-target "/cg" real-dir -> target
         + new-fs "cgroup2" "cgroup"  0x1 -> mount
         + attach mount -> target
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn cgroups_without_a_cgroup_namespace_are_a_bind_of_its_own_directory() {
-    check(cgroup_mount(json!([])), same, expect![[r#"
+    check(
+        cgroup_mount(json!([])),
+        same,
+        expect![[r#"
           attach-root mount -> "/r"
         + clone-tree "/sys/fs/cgroup/web1" -> mount
         + open-target "/cg" real-dir -> target
         + set-attr mount +0x1 -0x0 0x0
         + attach mount -> target
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn cgroups_of_version_1_are_binds_below_a_tmpfs() {
-    check(cgroup_mount(json!([])), hybrid, expect![[r#"
+    check(
+        cgroup_mount(json!([])),
+        hybrid,
+        expect![[r#"
           attach-root mount -> "/r"
         + open-target "/cg" real-dir -> target
         + new-fs "tmpfs" "tmpfs" mode=755 0x0 -> mount
@@ -496,12 +562,16 @@ fn cgroups_of_version_1_are_binds_below_a_tmpfs() {
         + attach mount -> target
         + open-target "/cg" existing -> target
         + set-attr target +0x1 -0x0 0x0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn cgroups_of_version_1_in_a_namespace_are_new_mounts_below_a_tmpfs() {
-    check(cgroup_mount(json!([{"type": "cgroup"}])), hybrid, expect![[r#"
+    check(
+        cgroup_mount(json!([{"type": "cgroup"}])),
+        hybrid,
+        expect![[r#"
           session-keyring "_ses.web1"
         + unshare cgroup
           attach-root mount -> "/r"
@@ -520,7 +590,8 @@ fn cgroups_of_version_1_in_a_namespace_are_new_mounts_below_a_tmpfs() {
         + attach mount -> target
         + open-target "/cg" existing -> target
         + set-attr target +0x1 -0x0 0x0
-    "#]]);
+    "#]],
+    );
 }
 
 fn user_namespace() -> Value {
@@ -534,7 +605,10 @@ fn user_namespace() -> Value {
 
 #[test]
 fn a_user_namespace_gets_its_mounts_and_limits_from_outside() {
-    check(user_namespace(), same, expect![[r#"
+    check(
+        user_namespace(),
+        same,
+        expect![[r#"
         - clone mount,pid into-cgroup
         - bring s3 gate
         - bring s4 gate report
@@ -596,12 +670,16 @@ fn a_user_namespace_gets_its_mounts_and_limits_from_outside() {
           meet 3
         - park s3 s4
         + park s11 s12
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_user_namespace_of_an_unprivileged_caller_has_the_callers_files() {
-    check(user_namespace(), unprivileged, expect![[r#"
+    check(
+        user_namespace(),
+        unprivileged,
+        expect![[r#"
         - clone mount,pid into-cgroup
         + clone user,mount,pid into-cgroup
         + map-uid 0 100000 65536
@@ -613,14 +691,18 @@ fn a_user_namespace_of_an_unprivileged_caller_has_the_callers_files() {
         + clone-tree "/srv" -> mount
         + open-target "/data" dir -> target
         + attach mount -> target
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_user_namespace_beside_a_joined_one_is_hopped_into() {
     let mut patch = user_namespace();
     merge(&mut patch, &json!({"linux": {"namespaces": [{"type": "network", "path": "/proc/7/ns/net"}]}}));
-    check(patch, same, expect![[r#"
+    check(
+        patch,
+        same,
+        expect![[r#"
         - clone mount,pid into-cgroup
         - bring s3 gate
         - bring s4 gate report
@@ -687,7 +769,8 @@ fn a_user_namespace_beside_a_joined_one_is_hopped_into() {
           meet 3
         - park s3 s4
         + park s12 s13
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -712,13 +795,18 @@ fn a_joined_pid_namespace_is_hopped_into() {
           meet 3
         - park s3 s4
         + park s4 s5
-    "#]].assert_eq(&difference(&before, &after));
+    "#]]
+    .assert_eq(&difference(&before, &after));
 }
 
 #[test]
 fn a_joined_user_namespace_is_joined_last_by_root_and_first_by_others() {
-    let patch = || json!({"linux": {"namespaces": [{"type": "user", "path": "/proc/7/ns/user"}, {"type": "network", "path": "/proc/7/ns/net"}]}});
-    check(patch(), same, expect![[r#"
+    let patch =
+        || json!({"linux": {"namespaces": [{"type": "user", "path": "/proc/7/ns/user"}, {"type": "network", "path": "/proc/7/ns/net"}]}});
+    check(
+        patch(),
+        same,
+        expect![[r#"
         - clone mount,pid into-cgroup
         - bring s3 gate
         - bring s4 gate report
@@ -778,8 +866,12 @@ fn a_joined_user_namespace_is_joined_last_by_root_and_first_by_others() {
           meet 3
         - park s3 s4
         + park s12 s13
-    "#]]);
-    check(patch(), unprivileged, expect![[r#"
+    "#]],
+    );
+    check(
+        patch(),
+        unprivileged,
+        expect![[r#"
         - clone mount,pid into-cgroup
         - bring s3 gate
         - bring s4 gate report
@@ -796,7 +888,8 @@ fn a_joined_user_namespace_is_joined_last_by_root_and_first_by_others() {
           meet 3
         - park s3 s4
         + park s5 s6
-    "#]]);
+    "#]],
+    );
 }
 
 fn time(offsets: Value) -> Value {
@@ -805,36 +898,51 @@ fn time(offsets: Value) -> Value {
 
 #[test]
 fn clocks_with_offsets_are_hopped_into_once_the_offsets_are_written() {
-    check(time(json!({"monotonic": {"secs": 7, "nanosecs": 8}, "boottime": {"secs": -9}})), same, expect![[r#"
+    check(
+        time(json!({"monotonic": {"secs": 7, "nanosecs": 8}, "boottime": {"secs": -9}})),
+        same,
+        expect![[r#"
         - clone mount,pid into-cgroup
         + clone into-cgroup
           death-signal 9
         + unshare time
         + write-file "/proc/self/timens_offsets" "monotonic 7 8\nboottime -9 0\n"
         + hop mount,pid
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn clocks_without_offsets_come_with_the_clone_or_on_an_old_kernel_with_a_hop() {
-    check(time(json!({})), same, expect![[r#"
+    check(
+        time(json!({})),
+        same,
+        expect![[r#"
         - clone mount,pid into-cgroup
         + clone mount,pid,time into-cgroup
-    "#]]);
-    check(time(json!({})), old, expect![[r#"
+    "#]],
+    );
+    check(
+        time(json!({})),
+        old,
+        expect![[r#"
         - clone mount,pid into-cgroup
         + clone into-cgroup
           death-signal 9
         + unshare time
         + hop mount,pid
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_terminal_is_opened_inside_and_only_where_somebody_takes_it() {
     let patch = json!({"process": {"terminal": true, "consoleSize": {"height": 24, "width": 80}}});
     check(patch.clone(), same, expect![[r#""#]]);
-    check_wish(patch, |wishes| wishes.console = true, expect![[r#"
+    check_wish(
+        patch,
+        |wishes| wishes.console = true,
+        expect![[r#"
           clone mount,pid into-cgroup
         - bring s3 gate
         - bring s4 gate report
@@ -846,21 +954,33 @@ fn a_terminal_is_opened_inside_and_only_where_somebody_takes_it() {
           meet 3
         - park s3 s4
         + park s4 s5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn wishes_change_what_they_are_about() {
-    check_wish(json!({}), |wishes| wishes.no_pivot = true, expect![[r#"
+    check_wish(
+        json!({}),
+        |wishes| wishes.no_pivot = true,
+        expect![[r#"
           make-symlink dev "stderr" "/proc/self/fd/2"
         - pivot
         + move-root
-    "#]]);
-    check_wish(json!({}), |wishes| wishes.keep_keyring = true, expect![[r#"
+    "#]],
+    );
+    check_wish(
+        json!({}),
+        |wishes| wishes.keep_keyring = true,
+        expect![[r#"
           set-sid
         - session-keyring "_ses.web1"
-    "#]]);
-    check_wish(json!({}), |wishes| wishes.notify = Some("/run/notify".into()), expect![[r#"
+    "#]],
+    );
+    check_wish(
+        json!({}),
+        |wishes| wishes.notify = Some("/run/notify".into()),
+        expect![[r#"
           attach-root mount -> "/r"
         + clone-tree "/run/notify" -> mount
         + open-target "/run/notify" dir -> target
@@ -869,25 +989,37 @@ fn wishes_change_what_they_are_about() {
           park s3 s4
         - exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
         + exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root", "NOTIFY_SOCKET=/run/notify/notify.sock"]
-    "#]]);
-    check_wish(json!({}), |wishes| wishes.listen_fds = 2, expect![[r#"
+    "#]],
+    );
+    check_wish(
+        json!({}),
+        |wishes| wishes.listen_fds = 2,
+        expect![[r#"
           park s3 s4
         - exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
         + exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root", "LISTEN_FDS=2", "LISTEN_PID=1"]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn limits_are_set_before_rights_are_lost() {
-    check(json!({"process": {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 5, "hard": 6}]}}), same, expect![[r#"
+    check(
+        json!({"process": {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 5, "hard": 6}]}}),
+        same,
+        expect![[r#"
           session-keyring "_ses.web1"
         + rlimit 7 5 6
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn sysctls_are_written_through_a_procfs_of_our_own() {
-    check(json!({"linux": {"namespaces": [{"type": "network"}], "sysctl": {"net.ipv4.ip_forward": "1"}}}), same, expect![[r#"
+    check(
+        json!({"linux": {"namespaces": [{"type": "network"}], "sysctl": {"net.ipv4.ip_forward": "1"}}}),
+        same,
+        expect![[r#"
         - clone mount,pid into-cgroup
         + clone mount,pid,network into-cgroup
           session-keyring "_ses.web1"
@@ -895,24 +1027,32 @@ fn sysctls_are_written_through_a_procfs_of_our_own() {
         + open-proc -> proc
           pivot
         + write-proc "sys/net/ipv4/ip_forward" "1"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn masked_and_read_only_paths_follow_the_switch() {
-    check(json!({"linux": {"maskedPaths": ["/proc/keys"], "readonlyPaths": ["/proc/sys"], "mountLabel": "l"}}), same, expect![[r#"
+    check(
+        json!({"linux": {"maskedPaths": ["/proc/keys"], "readonlyPaths": ["/proc/sys"], "mountLabel": "l"}}),
+        same,
+        expect![[r#"
           pivot
         + read-only-path "/proc/sys"
         + open-null -> null
         + mask-path "/proc/keys"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn capabilities_are_what_is_asked_and_can_be_given() {
     let all = json!(["CAP_CHOWN", "CAP_SYS_ADMIN"]);
     let sets = json!({"bounding": all, "effective": all, "permitted": all, "inheritable": ["CAP_CHOWN"], "ambient": all});
-    check(json!({"process": {"capabilities": sets}}), same, expect![[r#"
+    check(
+        json!({"process": {"capabilities": sets}}),
+        same,
+        expect![[r#"
           pivot
         - bounding-set 0x0
         + bounding-set 0x200001
@@ -921,9 +1061,13 @@ fn capabilities_are_what_is_asked_and_can_be_given() {
         - ambient 0x0
         + capabilities 0x200001 0x200001 0x1
         + ambient 0x1
-    "#]]);
+    "#]],
+    );
     let without_admin = |host: &mut Host| host.capabilities = 1;
-    check(json!({"process": {"capabilities": sets}}), without_admin, expect![[r#"
+    check(
+        json!({"process": {"capabilities": sets}}),
+        without_admin,
+        expect![[r#"
           pivot
         - bounding-set 0x0
         + bounding-set 0x1
@@ -932,13 +1076,17 @@ fn capabilities_are_what_is_asked_and_can_be_given() {
         - ambient 0x0
         + capabilities 0x1 0x1 0x1
         + ambient 0x1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_user_is_entered_group_by_group() {
     let user = json!({"uid": 7, "gid": 8, "umask": 63, "additionalGids": [9, 10]});
-    check(json!({"process": {"user": user, "cwd": "/work"}}), same, expect![[r#"
+    check(
+        json!({"process": {"user": user, "cwd": "/work"}}),
+        same,
+        expect![[r#"
           pivot
         + make-cwd "/work"
           bounding-set 0x0
@@ -954,7 +1102,8 @@ fn a_user_is_entered_group_by_group() {
         + groups 2 groups
         + ids 7:8
         + change-directory "/work"
-    "#]]);
+    "#]],
+    );
 }
 
 fn filter(no_new_privileges: bool, action: &str) -> Value {
@@ -965,31 +1114,43 @@ fn filter(no_new_privileges: bool, action: &str) -> Value {
 
 #[test]
 fn a_filter_is_loaded_late_where_nothing_forbids_it() {
-    check(filter(true, "SCMP_ACT_ERRNO"), same, expect![[r#"
+    check(
+        filter(true, "SCMP_ACT_ERRNO"),
+        same,
+        expect![[r#"
           pivot
         + no-new-privs
           park s3 s4
         + seccomp 10 instructions 0x4
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_filter_without_no_new_privileges_is_loaded_while_there_is_the_right() {
-    check(filter(false, "SCMP_ACT_ERRNO"), same, expect![[r#"
+    check(
+        filter(false, "SCMP_ACT_ERRNO"),
+        same,
+        expect![[r#"
           pivot
         + seccomp 10 instructions 0x4
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_filter_with_a_listener_is_loaded_before_the_gate() {
-    check(filter(true, "SCMP_ACT_NOTIFY"), same, expect![[r#"
+    check(
+        filter(true, "SCMP_ACT_NOTIFY"),
+        same,
+        expect![[r#"
           pivot
         + no-new-privs
           find-program /bin/sh:/usr/bin/sh
         + meet 2
         + seccomp 10 instructions 0xc listener
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -1001,7 +1162,10 @@ fn what_the_scheduler_is_told_and_the_memory_comes_first() {
         },
         "linux": {"personality": {"domain": "LINUX32"}, "memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0"}}
     });
-    check(patch, same, expect![[r#"
+    check(
+        patch,
+        same,
+        expect![[r#"
           death-signal 9
         + write-file "/proc/self/oom_score_adj" "100"
           pivot
@@ -1009,18 +1173,26 @@ fn what_the_scheduler_is_told_and_the_memory_comes_first() {
         + memory-policy 0x2 8 bytes
         + scheduler 48 bytes
         + io-priority 0x4004
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn labels_are_written_for_the_next_exec() {
-    check(json!({"process": {"apparmorProfile": "p"}}), |host| host.apparmor = true, expect![[r#"
+    check(
+        json!({"process": {"apparmorProfile": "p"}}),
+        |host| host.apparmor = true,
+        expect![[r#"
           session-keyring "_ses.web1"
         + open-proc -> proc
           pivot
         + write-proc "self/attr/apparmor/exec" "exec p"
-    "#]]);
-    check(json!({"process": {"selinuxLabel": "l"}, "linux": {"mountLabel": "m"}, "mounts": [{"destination": "/t", "type": "tmpfs"}]}), same, expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"process": {"selinuxLabel": "l"}, "linux": {"mountLabel": "m"}, "mounts": [{"destination": "/t", "type": "tmpfs"}]}),
+        same,
+        expect![[r#"
           session-keyring "_ses.web1"
         + open-proc -> proc
           attach-root mount -> "/r"
@@ -1029,28 +1201,40 @@ fn labels_are_written_for_the_next_exec() {
         + attach mount -> target
           pivot
         + write-proc "self/attr/exec" "l"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn devices_are_made_or_bound_where_none_can_be_made() {
     let device = json!({"path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200, "fileMode": 438, "uid": 1, "gid": 2});
-    check(json!({"linux": {"devices": [device]}}), same, expect![[r#"
+    check(
+        json!({"linux": {"devices": [device]}}),
+        same,
+        expect![[r#"
           make-node dev "tty" 20666 5:0 0:0
         + open-target "/dev/net" dir -> target
         + make-node target "tun" 20666 10:200 1:2
-    "#]]);
-    check(json!({"linux": {"devices": [device]}}), |host| host.in_user_namespace = true, expect![[r#"
+    "#]],
+    );
+    check(
+        json!({"linux": {"devices": [device]}}),
+        |host| host.in_user_namespace = true,
+        expect![[r#"
           attach mount -> target
         + clone-tree "/dev/net/tun" -> mount
         + open-target "/dev/net/tun" file -> target
         + attach mount -> target
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_shared_root_is_cut_off_from_its_parent() {
-    check(json!({"linux": {"rootfsPropagation": "shared"}}), |host| host.rootfs_parent = Some("/srv".into()), expect![[r#"
+    check(
+        json!({"linux": {"rootfsPropagation": "shared"}}),
+        |host| host.rootfs_parent = Some("/srv".into()),
+        expect![[r#"
           session-keyring "_ses.web1"
         - propagation "/" 0x84000
         + propagation "/" 0x100000
@@ -1059,7 +1243,8 @@ fn a_shared_root_is_cut_off_from_its_parent() {
         - pivot
         + pivot slave
         + propagation "/" 0x100000
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -1089,20 +1274,28 @@ fn without_a_mount_namespace_there_is_only_a_directory() {
         - pivot
         + open-path "/r" -> root
         + chroot
-    "#]].assert_eq(&difference(&text(create(&patched(&json!({})), &host(), &wishes())), &plan));
+    "#]]
+    .assert_eq(&difference(&text(create(&patched(&json!({})), &host(), &wishes())), &plan));
 }
 
 #[test]
 fn hooks_are_met_before_the_switch() {
-    check(json!({"hooks": {"createRuntime": [{"path": "/h"}]}}), same, expect![[r#"
+    check(
+        json!({"hooks": {"createRuntime": [{"path": "/h"}]}}),
+        same,
+        expect![[r#"
           make-symlink dev "stderr" "/proc/self/fd/2"
         + meet 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn another_process_joins_all_at_once_and_hops() {
-    check_exec(json!({"process": {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 5, "hard": 6}]}}), same, expect![[r#"
+    check_exec(
+        json!({"process": {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 5, "hard": 6}]}}),
+        same,
+        expect![[r#"
         clone into-cgroup
         bring s3 pidfd
         death-signal 9
@@ -1126,12 +1319,16 @@ fn another_process_joins_all_at_once_and_hops() {
         find-program /bin/sh:/usr/bin/sh
         death-signal 0
         exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn another_process_in_a_user_namespace_becomes_its_root() {
-    check_exec(user_namespace(), hybrid, expect![[r#"
+    check_exec(
+        user_namespace(),
+        hybrid,
+        expect![[r#"
         clone
         bring s3 cgroup.procs 0
         bring s4 cgroup.procs 1
@@ -1162,12 +1359,16 @@ fn another_process_in_a_user_namespace_becomes_its_root() {
         find-program /bin/sh:/usr/bin/sh
         death-signal 0
         exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn another_process_without_private_namespaces_enters_a_root() {
-    check_exec(json!({"linux": {"namespaces": null}, "process": {"apparmorProfile": "p", "execCPUAffinity": {"final": "0-2"}}}), same, expect![[r#"
+    check_exec(
+        json!({"linux": {"namespaces": null}, "process": {"apparmorProfile": "p", "execCPUAffinity": {"final": "0-2"}}}),
+        same,
+        expect![[r#"
         clone into-cgroup
         bring s3 root of init
         death-signal 9
@@ -1192,5 +1393,6 @@ fn another_process_without_private_namespaces_enters_a_root() {
         find-program /bin/sh:/usr/bin/sh
         death-signal 0
         exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
-    "#]]);
+    "#]],
+    );
 }

@@ -61,7 +61,10 @@ impl Container {
                 let wishes = compile::Wishes { id: self.id().to_owned(), console: self.record.terminal, ..Default::default() };
                 let plan = compile::create(config, &host, &wishes)?;
                 // Counted from the end: what create was asked for beside the config has changed only what comes before the gate.
-                report.pc = usize::try_from(report.value).ok().and_then(|left| plan.steps.len().checked_sub(left)?.try_into().ok()).unwrap_or(report.pc);
+                report.pc = usize::try_from(report.value)
+                    .ok()
+                    .and_then(|left| plan.steps.len().checked_sub(left)?.try_into().ok())
+                    .unwrap_or(report.pc);
                 Err(spawn::failure(&plan, &report))
             }
         }

@@ -44,12 +44,12 @@ pub(crate) fn too_many_parameters(source: &Source) -> Vec<String> {
 fn functions(source: &Source) -> Vec<Function<'_>> {
     let code = &source.code;
     let begins = |at: usize| code[..at].is_empty() || code[..at].ends_with([' ', '\n', '(']);
-    code.match_indices("fn ").filter(|&(at, _)| begins(at)).filter_map(|(at, _)| function(code, at)).collect()
+    code.match_indices("fn ").filter(|&(at, _)| begins(at)).filter_map(|(at, _)| function(source, at)).collect()
 }
 
 /// The function whose `fn` is there; none where it is a type, `fn (…)`.
-fn function(code: &str, at: usize) -> Option<Function<'_>> {
-    let rest = &code[at + 3..];
+fn function(source: &Source, at: usize) -> Option<Function<'_>> {
+    let rest = &source.code[at + 3..];
     let name = &rest[..rest.find(|c: char| !(c.is_alphanumeric() || c == '_'))?];
     if name.is_empty() {
         return None;
@@ -59,7 +59,7 @@ fn function(code: &str, at: usize) -> Option<Function<'_>> {
     let body = rest[end..].find(['{', ';'])? + end;
     let last = if rest[body..].starts_with('{') { closing(&rest[body..])? + body } else { body };
     let parameters = count(&rest[open + 1..end]);
-    Some(Function { name, at, parameters, lines: rest[..last].matches('\n').count() + 1 })
+    Some(Function { name, at, parameters, lines: source.lines(at..at + 3 + last + 1) })
 }
 
 /// Where the parameters open, behind what is in `<…>`.
@@ -111,4 +111,6 @@ fn a_long_function_is_seen_and_a_brace_in_a_string_is_none() {
     let of = |lines: usize| Source::new("x.rs", &format!("fn a() {{\n{}    b(\"}}\");\n}}\nfn c() {{}}\n", "    b();\n".repeat(lines)));
     assert_eq!(too_long(&of(67)).len(), 0);
     assert_eq!(too_long(&of(68)).len(), 1);
+    let text = format!("fn a() {{\n b(\"{}\");\n}}", "data\n".repeat(90));
+    assert_eq!(too_long(&Source::new("x.rs", &text)).len(), 0);
 }

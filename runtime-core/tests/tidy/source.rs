@@ -1,6 +1,7 @@
 //! The tree, as the rules read it.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// One Rust file.
@@ -20,7 +21,7 @@ impl Source {
 
     /// The code, with modules of tests as spaces.
     pub(crate) fn code_without_tests(&self) -> String {
-        let mut code = self.code.clone();
+        let mut code = self.code.replace("#[cfg(test)]\nextern crate std;", "                \n                ");
         for (at, _) in self.code.match_indices("#[cfg(test)]\nmod ") {
             let block = self.code[at..].find(['{', ';']).filter(|&open| self.code[at + open..].starts_with('{'));
             if let Some(len) = block.and_then(|open| Some(open + closing(&self.code[at + open..])? + 1)) {
@@ -29,6 +30,13 @@ impl Source {
             }
         }
         code
+    }
+
+    /// How many lines a part of it has. Those inside a text in quotes are data, and do not count: a test's plan, a help page.
+    pub(crate) fn lines(&self, part: Range<usize>) -> usize {
+        let lines = |text: &str| text[part.clone()].lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
+        let is_data = |(code, text): &(String, String)| code.is_empty() && !text.is_empty() && !text.starts_with("//");
+        lines(&self.code).into_iter().zip(lines(&self.text)).filter(|line| !is_data(line)).count()
     }
 
     /// `path:line` of a place in the code.

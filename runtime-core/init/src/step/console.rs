@@ -60,7 +60,7 @@ fn open_slave(master: Fd) -> sys::Result<Fd> {
 }
 
 fn bind_console(init: &Init<'_>, slave: Fd) -> Done {
-    let on = root::open_or_make(init.fd(Slot::ROOT)?, c"/dev/console", Target::File)?;
+    let (on, _) = root::open_or_make(init.fd(Slot::ROOT)?, c"/dev/console", Target::File)?;
     let tree = sys::open_tree(slave, c"", 0)?;
     sys::move_mount(tree, on)?;
     sys::close(tree);

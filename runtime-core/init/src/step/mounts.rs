@@ -42,7 +42,8 @@ pub(crate) fn new_fs(init: &mut Init<'_>, op: Op) -> Done {
     if source.len > 0 {
         sys::fsconfig_string(context, c"source", init.plan.text(source)?).map_err(of(part::SOURCE))?;
     }
-    if mode_of != Slot::NONE {
+    // What was only just made for it has no mode of its own: the file system's default is the better one.
+    if mode_of != Slot::NONE && init.target_was == root::Was::There {
         mode_from(context, init.fd(mode_of)?)?;
     }
     let mut texts = init.plan.texts(options);
@@ -300,7 +301,9 @@ mod tests {
 
     #[test]
     fn a_descriptor_has_a_path() {
-        for (fd, path) in [(0, c"/proc/self/fd/0"), (10, c"/proc/self/fd/10"), (1023, c"/proc/self/fd/1023"), (i32::MAX, c"/proc/self/fd/2147483647")] {
+        for (fd, path) in
+            [(0, c"/proc/self/fd/0"), (10, c"/proc/self/fd/10"), (1023, c"/proc/self/fd/1023"), (i32::MAX, c"/proc/self/fd/2147483647")]
+        {
             assert_eq!(FdPath::of(fd).text(), path);
         }
     }

@@ -13,12 +13,21 @@ pub(crate) fn open_in(root: Fd, path: &CStr, flags: u64, more: u64) -> sys::Resu
     sys::openat2(root, path, OpenHow { flags, mode: 0, resolve: resolve::IN_ROOT | resolve::NO_MAGICLINKS | more })
 }
 
+/// Was a path there before it was opened?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Was {
+    /// It was.
+    There,
+    /// It was made.
+    Missing,
+}
+
 /// Opens a path, making what is missing of it.
-pub(crate) fn open_or_make(root: Fd, path: &CStr, target: Target) -> sys::Result<Fd> {
+pub(crate) fn open_or_make(root: Fd, path: &CStr, target: Target) -> sys::Result<(Fd, Was)> {
     let more = if target == Target::RealDirectory { resolve::NO_SYMLINKS } else { 0 };
     match open_in(root, path, o::PATH, more) {
-        Err(Errno::ENOENT) if target != Target::Existing => make(root, path, target, more),
-        other => other,
+        Err(Errno::ENOENT) if target != Target::Existing => Ok((make(root, path, target, more)?, Was::Missing)),
+        other => Ok((other?, Was::There)),
     }
 }
 
@@ -137,7 +146,8 @@ fn make_one(dir: Fd, name: &CStr, target: Target) -> sys::Result<()> {
 
 /// Opens a mount point.
 pub(crate) fn open_target(init: &mut Init<'_>, path: Text, target: Target, to: Slot) -> Done {
-    let fd = open_or_make(init.fd(Slot::ROOT)?, init.plan.text(path)?, target)?;
+    let (fd, was) = open_or_make(init.fd(Slot::ROOT)?, init.plan.text(path)?, target)?;
+    init.target_was = was;
     Ok(init.put(to, fd)?)
 }
 
@@ -178,7 +188,7 @@ pub(crate) fn replace_by_symlink(init: &Init<'_>, dir: Slot, name: Text, target:
 
 /// Makes the working directory, where it is missing.
 pub(crate) fn make_cwd(init: &Init<'_>, path: Text) -> Done {
-    let fd = open_or_make(init.fd(Slot::ROOT)?, init.plan.text(path)?, Target::Directory)?;
+    let (fd, _) = open_or_make(init.fd(Slot::ROOT)?, init.plan.text(path)?, Target::Directory)?;
     sys::close(fd);
     Ok(())
 }

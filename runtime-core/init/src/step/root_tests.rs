@@ -30,7 +30,7 @@ impl Scratch {
     /// What a path is opened as: where it lies below the root.
     fn open(&self, path: &str, target: Target) -> sys::Result<PathBuf> {
         let root = File::open(self.root()).unwrap();
-        let fd = open_or_make(root.as_raw_fd(), &CString::new(path).unwrap(), target)?;
+        let (fd, _) = open_or_make(root.as_raw_fd(), &CString::new(path).unwrap(), target)?;
         // SAFETY: it was opened for us just now.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         let at = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).unwrap();
@@ -129,7 +129,7 @@ fn magic_links_are_no_way_either() {
     let scratch = Scratch::new("magic");
     let host = File::open("/").unwrap();
     for path in [format!("/proc/self/fd/{}", 0), "/proc/self/root".into(), "/proc/self/cwd/x".into()] {
-        let opened = open_or_make(host.as_raw_fd(), &CString::new(path.as_str()).unwrap(), Target::Existing);
+        let opened = open_or_make(host.as_raw_fd(), &CString::new(path.as_str()).unwrap(), Target::Existing).map(|(fd, _)| fd);
         assert_eq!(opened, Err(Errno::ELOOP), "{path}");
     }
     assert!(scratch.is_untouched_outside());
