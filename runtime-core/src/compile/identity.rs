@@ -57,7 +57,9 @@ pub(crate) fn may_set_groups(config: &Config, process: &Process, host: &Host) ->
             [only] => only.count > 1 || only.outside != host.gid,
             _ => true,
         };
-    match may || process.additional_gids.is_empty() {
+    // The root of a namespace with denied groups was given its image's groups by its engine, which cannot know: others go without
+    // them too, and so do we. An unprivileged caller's own words are taken at their word.
+    match may || process.additional_gids.is_empty() || host.is_privileged() {
         true => Ok(may),
         false => Err(Error::config("process.user.additionalGids", "cannot set any additional groups in a rootless container")),
     }

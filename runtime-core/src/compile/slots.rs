@@ -184,10 +184,10 @@ impl Random {
             cgroup: match self.below(3) {
                 0 => Cgroups::Unified { path: "/sys/fs/cgroup/c".into() },
                 1 => Cgroups::Hierarchies(["cpu,cpuacct", "memory", ""].map(hierarchy).to_vec()),
-                _ => Cgroups::None,
+                _ => Cgroups::Callers(Box::new(Cgroups::Hierarchies(vec![hierarchy("pids")]))),
             },
             rootfs_parent: self.coin().then(|| "/".into()),
-            gid: 0,
+            gid: 7,
             groups: if self.coin() { Groups::Allowed } else { Groups::Denied },
             in_user_namespace: self.coin(),
             files: vec!["/file".into()],

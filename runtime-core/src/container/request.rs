@@ -93,7 +93,8 @@ impl Rootless {
         match self {
             Self::Yes => true,
             Self::No => false,
-            Self::Auto => !nix::unistd::geteuid().is_root(),
+            // Whether its root was given cgroups, a namespace cannot tell.
+            Self::Auto => !nix::unistd::geteuid().is_root() || crate::host::in_user_namespace(),
         }
     }
 }

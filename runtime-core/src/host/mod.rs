@@ -111,7 +111,7 @@ impl Host {
 }
 
 /// Only the first user namespace maps all ids to themselves. Another that does so too is taken for it, and can do as much.
-fn in_user_namespace() -> bool {
+pub(crate) fn in_user_namespace() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     map.split_ascii_whitespace().ne(["0", "0", "4294967295"])
 }
