@@ -9,7 +9,7 @@ use crate::hooks::{self, Kind, Place};
 use crate::notify;
 use crate::prepare::{self, Given};
 use crate::spawn::{Child, Event, Launch};
-use crate::state::{Gate, Identity, Locked, Phase, Record, Status};
+use crate::state::{Gate, Identity, Locked, Phase, Record, Status, check_id};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
@@ -21,6 +21,7 @@ impl Runtime {
     /// [`ErrorKind::InvalidConfig`], [`ErrorKind::InvalidId`], [`ErrorKind::AlreadyExists`], [`ErrorKind::Program`],
     /// [`ErrorKind::Hook`], [`ErrorKind::Step`], [`ErrorKind::Call`]. Nothing of the container is left then.
     pub fn create(&self, id: &str, request: &Create) -> Result<Container> {
+        check_id(id)?;
         let bundle = bundle(request)?;
         let bytes = config::load(&bundle)?;
         let config = config::from_slice(&bytes, &bundle)?;
@@ -41,6 +42,7 @@ impl Runtime {
     /// # Errors
     /// As [`Runtime::create`], as far as it is known beforehand.
     pub fn plan(&self, id: &str, request: &Create) -> Result<String> {
+        check_id(id)?;
         let config = config::read(&bundle(request)?)?;
         let placement = self.place(id, &config)?;
         let host = facts::host(&config, &placement);
