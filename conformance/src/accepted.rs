@@ -161,6 +161,7 @@ pub(crate) const ACCEPTED: &[Accepted] = &[
     whole("cwd/dangling", "a link that leads nowhere is followed inside the root and its target made, as for a mount's destination"),
     whole("process/annotation-with-empty-key", "the specification forbids an empty key"),
     whole("devices/relative-path", "the specification asks for a full path"),
+    whole("devices/a-default-one", "runc does not get to open a /dev/null that the config lists"),
     whole("devices/over-a-file", "the specification demands an error where something else is at the path"),
     whole("masked/below-a-file|read-only/below-a-file", "what is below a file is not there, and is skipped like all that is not"),
     lines("masked/twice|read-only/twice", "mountinfo", "/data*", "", "a path that was named before is not mounted a second time"),
