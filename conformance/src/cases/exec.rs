@@ -34,7 +34,7 @@ fn options() -> Vec<Case> {
         running(
             "detached",
             vec![
-                call(&["exec", "--detach", "--pid-file", "{dir}/exec.pid", "{id}", "/bin/sh", "-c", "echo out; exec sleep 30"]),
+                call(&["exec", "--detach", "--pid-file", "{dir}/exec.pid", "{id}", "/bin/sh", "-c", "exec sleep 30"]),
                 host("kill -0 $(cat exec.pid) && echo alive; kill -9 $(cat exec.pid)"),
             ],
         ),

@@ -42,6 +42,7 @@ mod read;
 mod resctrl;
 mod rules;
 mod scheduling;
+mod shape;
 pub(crate) mod sysctl;
 mod tolerant;
 

@@ -1,6 +1,6 @@
 //! From a file to a [`Config`]: the bytes, then the types, then the rules.
 
-use super::{Config, check, nul, tolerant};
+use super::{Config, check, nul, shape, tolerant};
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use std::fs::File;
@@ -45,6 +45,7 @@ pub fn open(directory: &Path) -> Result<Bundle> {
 /// As [`read`].
 pub fn from_slice(bytes: &[u8], bundle: &Path) -> Result<Config> {
     let text = text(bytes)?;
+    shape::refuse_lists(text, "")?;
     let mut warnings = Vec::new();
     let spec = match serde_json::from_str(text) {
         Ok(spec) => spec,
@@ -64,6 +65,7 @@ pub fn from_slice(bytes: &[u8], bundle: &Path) -> Result<Config> {
 /// As [`read`]; the properties' paths begin with `process`.
 pub fn parse_process(bytes: &[u8]) -> Result<(oci_spec::runtime::Process, Vec<String>)> {
     let text = text(bytes)?;
+    shape::refuse_lists(text, "/process")?;
     let mut warnings = Vec::new();
     let process = match serde_json::from_str(text) {
         Ok(process) => process,

@@ -9,7 +9,7 @@ use crate::hooks::{self, Kind, Place};
 use crate::notify;
 use crate::prepare::{self, Given};
 use crate::spawn::{Child, Event, Launch};
-use crate::state::{Gate, Identity, Locked, Phase, Record, Status};
+use crate::state::{Gate, Identity, Locked, Phase, Record, Status, check_id};
 use std::borrow::Cow;
 use std::os::fd::AsFd;
 
@@ -21,6 +21,7 @@ impl Runtime {
     /// [`ErrorKind::InvalidConfig`], [`ErrorKind::InvalidId`], [`ErrorKind::AlreadyExists`], [`ErrorKind::Program`],
     /// [`ErrorKind::Hook`], [`ErrorKind::Step`], [`ErrorKind::Call`]. Nothing of the container is left then.
     pub fn create(&self, id: &str, request: &Create) -> Result<Container> {
+        check_id(id)?;
         let bundle = bundle(request)?;
         let config = &bundle.config;
         check_preserved(request.preserve_fds)?;
@@ -40,6 +41,7 @@ impl Runtime {
     /// # Errors
     /// As [`Runtime::create`], as far as it is known beforehand.
     pub fn plan(&self, id: &str, request: &Create) -> Result<String> {
+        check_id(id)?;
         let config = &bundle(request)?.config;
         let placement = self.place(id, config)?;
         let host = facts::host(config, &placement);

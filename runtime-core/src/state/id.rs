@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 const NAME_MAX: usize = 255;
 
 /// Is this a container's id?
-pub(super) fn check(id: &str) -> Result<()> {
+pub(crate) fn check(id: &str) -> Result<()> {
     if id.is_empty() {
         return Err(Error::new(ErrorKind::InvalidId, "container id cannot be empty"));
     }

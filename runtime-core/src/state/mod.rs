@@ -20,6 +20,7 @@ mod store;
 mod time;
 
 pub(crate) use gate::{Gate, Outcome};
+pub(crate) use id::check as check_id;
 pub(crate) use identity::Identity;
 pub(crate) use record::{Phase, Record};
 pub(crate) use status::Signs;
