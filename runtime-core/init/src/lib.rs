@@ -12,10 +12,7 @@
 //! assert_eq!(size_of::<Report>(), 24);
 //! assert!(size_of::<Op>() <= 48);
 //! ```
-#![no_std]
-
-#[cfg(test)]
-extern crate std;
+#![cfg_attr(not(test), no_std)]
 
 pub mod op;
 pub mod plan;

@@ -70,9 +70,15 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
 fn check_user(config: &Config, host: &Host) -> Result<()> {
     let maps_root = |maps: &[IdMapping]| maps.iter().any(|map| map.inside == 0 && map.count > 0);
     match &config.namespaces.user {
-        Membership::Inherit if !host.is_privileged() => Err(Error::config("linux.namespaces", "rootless container requires user namespaces")),
-        Membership::New if !maps_root(&config.uid_mappings) => Err(Error::config("linux.uidMappings", "the container's root is not mapped")),
-        Membership::New if !maps_root(&config.gid_mappings) => Err(Error::config("linux.gidMappings", "the container's root group is not mapped")),
+        Membership::Inherit if private(&config.namespaces) != 0 && !host.is_privileged() => {
+            Err(Error::config("linux.namespaces", "rootless container requires user namespaces"))
+        }
+        Membership::New if !maps_root(&config.uid_mappings) => {
+            Err(Error::config("linux.uidMappings", "the container's root is not mapped"))
+        }
+        Membership::New if !maps_root(&config.gid_mappings) => {
+            Err(Error::config("linux.gidMappings", "the container's root group is not mapped"))
+        }
         _ => Ok(()),
     }
 }

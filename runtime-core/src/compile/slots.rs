@@ -187,7 +187,7 @@ impl Random {
                 _ => Cgroups::Callers(Box::new(Cgroups::Hierarchies(vec![hierarchy("pids")]))),
             },
             rootfs_parent: self.coin().then(|| "/".into()),
-            gid: 7,
+            gid: 0,
             groups: if self.coin() { Groups::Allowed } else { Groups::Denied },
             in_user_namespace: self.coin(),
             files: vec!["/file".into()],
@@ -218,7 +218,7 @@ impl Random {
 fn no_step_of_any_plan_takes_a_descriptor_that_is_not_there() {
     let (properties, mut random) = (properties(), Random(1));
     let mut plans = 0;
-    for _ in 0..4_000 {
+    for _ in 0..1_500 {
         let (document, host, wishes) = (random.document(&properties), random.host(), random.wishes());
         let Ok(config) = config::from_slice(document.to_string().as_bytes(), Path::new("/bundle")) else { continue };
         let inside = Inside { config: &config, has_user_namespace: config.namespaces.user.is_private() };
@@ -229,5 +229,5 @@ fn no_step_of_any_plan_takes_a_descriptor_that_is_not_there() {
             plans += 1;
         }
     }
-    assert!(plans > 1_000, "only {plans} plans were made");
+    assert!(plans > 500, "only {plans} plans were made");
 }

@@ -246,14 +246,13 @@ pub(crate) fn user_namespace(uid_mappings: &[IdMapping], gid_mappings: &[IdMappi
     let result = unsafe { raw::clone3(&args, wait_for_death, std::ptr::null()) };
     let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
     let pid = result.map_err(|errno| Error::call("clone3", "a user namespace", Errno::from_raw(errno.0)))?;
-    let user =
-        UserNamespace {
-            uid_mappings: uid_mappings.to_vec(),
-            gid_mappings: gid_mappings.to_vec(),
-            rlimits: Vec::new(),
-            privileged: true,
-            clear_groups: true,
-        };
+    let user = UserNamespace {
+        uid_mappings: uid_mappings.to_vec(),
+        gid_mappings: gid_mappings.to_vec(),
+        rlimits: Vec::new(),
+        privileged: true,
+        clear_groups: true,
+    };
     let path = format!("/proc/{pid}/ns/user");
     let namespace = super::maps::write_maps(pid, &user).and_then(|()| File::open(&path).map_err(|error| Error::io("open", &path, error)));
     let _ = nix::sys::signal::kill(Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);

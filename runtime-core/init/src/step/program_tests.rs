@@ -5,8 +5,6 @@
 use super::*;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
-use std::string::String;
-use std::{format, string::ToString};
 
 /// What a user's `HOME` is, by this file.
 fn home(passwd: &str, uid: u32) -> String {

@@ -3,13 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use std::borrow::ToOwned;
 use std::ffi::CString;
 use std::fs::{self, File};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
-use std::{format, vec::Vec};
 
 /// A directory with a `root` in it, and `outside` beside that.
 struct Scratch(PathBuf);
@@ -31,9 +29,8 @@ impl Scratch {
     fn open(&self, path: &str, target: Target) -> sys::Result<PathBuf> {
         let root = File::open(self.root()).unwrap();
         let (fd, _) = open_or_make(root.as_raw_fd(), &CString::new(path).unwrap(), target)?;
-        // SAFETY: it was opened for us just now.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        let at = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).unwrap();
+        let at = fs::read_link(format!("/proc/self/fd/{fd}")).unwrap();
+        sys::close(fd);
         Ok(at.strip_prefix(self.root()).unwrap().to_owned())
     }
 

@@ -1,0 +1,322 @@
+//! Mounts, devices, propagation.
+
+use super::{Host, Value, check, check_nodes, expect, hybrid, json, old, same};
+
+#[test]
+fn a_read_only_bind_is_cloned_sealed_and_attached() {
+    check(
+        json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "ro"]}]}),
+        same,
+        expect![[r#"
+          attach mount -> target
+        + clone-tree "/srv" rec -> mount
+        + open-target "/data" dir -> target
+        + set-attr mount +0x1 -0x0 0x0
+        + attach mount -> target
+    "#]],
+    );
+}
+
+#[test]
+fn a_read_only_bind_on_an_old_kernel_is_remounted() {
+    check(
+        json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "ro"]}]}),
+        old,
+        expect![[r#"
+          attach mount -> target
+        + clone-tree "/srv" rec -> mount
+        + open-target "/data" dir -> target
+        + remount-bind mount +0x1 -0x0
+        + attach mount -> target
+    "#]],
+    );
+}
+
+#[test]
+fn a_bind_of_a_file_has_a_file_to_be_mounted_on() {
+    let is_file = |host: &mut Host| host.files.push("/srv/file".into());
+    check(
+        json!({"mounts": [{"destination": "/file", "source": "/srv/file", "options": ["bind"]}]}),
+        is_file,
+        expect![[r#"
+          attach mount -> target
+        + clone-tree "/srv/file" -> mount
+        + open-target "/file" file -> target
+        + attach mount -> target
+    "#]],
+    );
+}
+
+#[test]
+fn rro_seals_the_mounts_below_too() {
+    check(
+        json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "rro", "noatime"]}]}),
+        same,
+        expect![[r#"
+          attach mount -> target
+        + clone-tree "/srv" rec -> mount
+        + open-target "/data" dir -> target
+        + set-attr mount +0x10 -0x70 0x0
+        + set-attr mount +0x1 -0x0 0x0 rec
+        + attach mount -> target
+    "#]],
+    );
+}
+
+#[test]
+fn propagation_is_set_before_a_mount_is_attached() {
+    check(
+        json!({"mounts": [{"destination": "/data", "source": "/srv", "options": ["bind", "rshared"]}]}),
+        same,
+        expect![[r#"
+          attach mount -> target
+        + clone-tree "/srv" -> mount
+        + open-target "/data" dir -> target
+        + set-attr mount +0x0 -0x0 0x100000 rec
+        + attach mount -> target
+    "#]],
+    );
+}
+
+#[test]
+fn a_tmpfs_with_a_mode_does_not_ask_the_directory_under_it() {
+    let options = |options: &[&str]| json!({"mounts": [{"destination": "/t", "source": "tmpfs", "type": "tmpfs", "options": options}]});
+    check(
+        options(&["nosuid", "size=1m", "mode=1777"]),
+        same,
+        expect![[r#"
+          attach mount -> target
+        + open-target "/t" dir -> target
+        + new-fs "tmpfs" "tmpfs" size=1m,mode=1777 0x2 -> mount
+        + attach mount -> target
+    "#]],
+    );
+    check(
+        options(&[]),
+        same,
+        expect![[r#"
+          attach mount -> target
+        + open-target "/t" dir -> target
+        + new-fs "tmpfs" "tmpfs"  0x0 mode-of-target -> mount
+        + attach mount -> target
+    "#]],
+    );
+}
+
+#[test]
+fn a_copied_up_tmpfs_is_sealed_after_the_copy() {
+    check(
+        json!({"mounts": [{"destination": "/etc", "source": "tmpfs", "type": "tmpfs", "options": ["tmpcopyup", "ro"]}]}),
+        same,
+        expect![[r#"
+          attach mount -> target
+        + open-target "/etc" dir -> target
+        + new-fs "tmpfs" "tmpfs"  0x0 mode-of-target -> mount
+        + copy-up target -> mount
+        + attach mount -> target
+          pivot
+        + open-target "/etc" existing -> target
+        + set-attr target +0x1 -0x0 0x0
+    "#]],
+    );
+}
+
+#[test]
+fn a_read_only_dev_is_sealed_after_its_nodes() {
+    check_nodes(
+        json!({"mounts": [{"destination": "/dev", "source": "tmpfs", "type": "tmpfs", "options": ["ro"]}]}),
+        same,
+        expect![[r#"
+          attach-root mount -> "/r"
+        + open-target "/dev" dir -> target
+        + new-fs "tmpfs" "tmpfs"  0x0 mode-of-target -> mount
+        + attach mount -> target
+          pivot
+        + open-target "/dev" existing -> target
+        + set-attr target +0x1 -0x0 0x0
+    "#]],
+    );
+}
+
+#[test]
+fn an_id_mapped_mount_is_mapped_before_it_can_be_seen() {
+    let map = json!([{"containerID": 0, "hostID": 5000, "size": 10}]);
+    let mount = json!({"destination": "/data", "source": "/srv", "options": ["bind", "idmap"], "uidMappings": map, "gidMappings": map});
+    check(
+        json!({"mounts": [mount]}),
+        same,
+        expect![[r#"
+              clone mount,pid into-cgroup
+            - bring s3 gate
+            - bring s4 gate report
+            + bring s3 tree /srv idmap
+            + bring s4 gate
+            + bring s5 gate report
+              attach mount -> target
+            + move s3 -> mount
+            + set-attr mount +0x0 -0x0 0x80000 rec
+            + open-target "/data" dir -> target
+            + attach mount -> target
+              meet 3
+            - park s3 s4
+            + park s4 s5
+        "#]],
+    );
+}
+
+#[test]
+fn a_remount_makes_nothing() {
+    check(
+        json!({"mounts": [{"destination": "/data", "options": ["remount", "bind", "ro"]}]}),
+        same,
+        expect![[r#"
+          attach mount -> target
+        + open-target "/data" existing -> target
+        + set-attr target +0x1 -0x0 0x0
+    "#]],
+    );
+}
+
+#[test]
+fn a_mount_on_the_root_is_refused() {
+    check(
+        json!({"mounts": [{"destination": "/", "source": "tmpfs", "type": "tmpfs"}]}),
+        same,
+        expect![[r#"
+        config.json: mounts: a mount on / would hide the root
+    "#]],
+    );
+}
+
+fn cgroup_mount(namespaces: Value) -> Value {
+    json!({"mounts": [{"destination": "/cg", "type": "cgroup", "source": "cgroup", "options": ["ro"]}], "linux": {"namespaces": namespaces}})
+}
+
+#[test]
+fn cgroups_of_a_cgroup_namespace_are_a_new_mount() {
+    check(
+        cgroup_mount(json!([{"type": "cgroup"}])),
+        same,
+        expect![[r#"
+          session-keyring "_ses.web1"
+        + unshare cgroup
+          attach mount -> target
+        + open-target "/cg" real-dir -> target
+        + new-fs "cgroup2" "cgroup"  0x1 -> mount
+        + attach mount -> target
+    "#]],
+    );
+}
+
+#[test]
+fn cgroups_without_a_cgroup_namespace_are_a_bind_of_its_own_directory() {
+    check(
+        cgroup_mount(json!([])),
+        same,
+        expect![[r#"
+          attach mount -> target
+        + clone-tree "/sys/fs/cgroup/web1" -> mount
+        + open-target "/cg" real-dir -> target
+        + set-attr mount +0x1 -0x0 0x0
+        + attach mount -> target
+    "#]],
+    );
+}
+
+#[test]
+fn cgroups_of_version_1_are_binds_below_a_tmpfs() {
+    check(
+        cgroup_mount(json!([])),
+        hybrid,
+        expect![[r#"
+          attach mount -> target
+        + open-target "/cg" real-dir -> target
+        + new-fs "tmpfs" "tmpfs" mode=755 0x0 -> mount
+        + attach mount -> target
+        + clone-tree "/sys/fs/cgroup/cpu,cpuacct/web1" -> mount
+        + open-target "/cg/cpu,cpuacct" real-dir -> target
+        + set-attr mount +0x1 -0x0 0x0
+        + attach mount -> target
+        + open-target "/cg" existing -> dev
+        + make-symlink dev "cpu" "cpu,cpuacct"
+        + open-target "/cg" existing -> dev
+        + make-symlink dev "cpuacct" "cpu,cpuacct"
+        + clone-tree "/sys/fs/cgroup/systemd/web1" -> mount
+        + open-target "/cg/systemd" real-dir -> target
+        + set-attr mount +0x1 -0x0 0x0
+        + attach mount -> target
+        + open-target "/cg" existing -> target
+        + set-attr target +0x1 -0x0 0x0
+    "#]],
+    );
+}
+
+#[test]
+fn cgroups_of_version_1_in_a_namespace_are_new_mounts_below_a_tmpfs() {
+    check(
+        cgroup_mount(json!([{"type": "cgroup"}])),
+        hybrid,
+        expect![[r#"
+          session-keyring "_ses.web1"
+        + unshare cgroup
+          attach mount -> target
+        + open-target "/cg" real-dir -> target
+        + new-fs "tmpfs" "tmpfs" mode=755 0x0 -> mount
+        + attach mount -> target
+        + open-target "/cg/cpu,cpuacct" dir -> target
+        + new-fs "cgroup" "cgroup" cpu=,cpuacct= 0x1 -> mount
+        + attach mount -> target
+        + open-target "/cg" existing -> dev
+        + make-symlink dev "cpu" "cpu,cpuacct"
+        + open-target "/cg" existing -> dev
+        + make-symlink dev "cpuacct" "cpu,cpuacct"
+        + open-target "/cg/systemd" dir -> target
+        + new-fs "cgroup" "systemd" none=,name=systemd 0x1 -> mount
+        + attach mount -> target
+        + open-target "/cg" existing -> target
+        + set-attr target +0x1 -0x0 0x0
+    "#]],
+    );
+}
+
+#[test]
+fn devices_are_made_or_bound_where_none_can_be_made() {
+    let device = json!({"path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200, "fileMode": 438, "uid": 1, "gid": 2});
+    check_nodes(
+        json!({"linux": {"devices": [device]}}),
+        same,
+        expect![[r#"
+          make-node dev "tty" 20666 5:0 0:0
+        + open-target "/dev/net" dir -> target
+        + make-node target "tun" 20666 10:200 1:2
+    "#]],
+    );
+    check_nodes(
+        json!({"linux": {"devices": [device]}}),
+        |host| host.in_user_namespace = true,
+        expect![[r#"
+          attach mount -> target
+        + clone-tree "/dev/net/tun" -> mount
+        + open-target "/dev/net/tun" file -> target
+        + attach mount -> target
+    "#]],
+    );
+}
+
+#[test]
+fn a_shared_root_is_cut_off_from_its_parent() {
+    check(
+        json!({"linux": {"rootfsPropagation": "shared"}}),
+        |host| host.rootfs_parent = Some("/srv".into()),
+        expect![[r#"
+          session-keyring "_ses.web1"
+        - propagation "/" 0x84000
+        + propagation "/" 0x104000
+        + propagation "/srv" 0x40000
+          attach mount -> target
+        - pivot
+        + pivot slave
+        + propagation "/" 0x100000
+    "#]],
+    );
+}
