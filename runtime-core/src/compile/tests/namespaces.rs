@@ -270,3 +270,50 @@ fn without_a_mount_namespace_there_is_only_a_directory() {
     "#]]
     .assert_eq(&difference(&text(create(&config(&bare()).unwrap(), &host(), &wishes())), &plan));
 }
+
+#[test]
+fn what_an_unprivileged_caller_cannot_have_is_named() {
+    check(
+        json!({}),
+        unprivileged,
+        expect![[r#"
+            config.json: linux.namespaces: rootless container requires user namespaces
+        "#]],
+    );
+    let map = json!([{"containerID": 1000, "hostID": 1000, "size": 1}]);
+    check(
+        json!({"linux": {"namespaces": [{"type": "user"}], "uidMappings": map, "gidMappings": map}}),
+        unprivileged,
+        expect![[r#"
+            config.json: linux.uidMappings: the container's root is not mapped
+        "#]],
+    );
+}
+
+#[test]
+fn groups_cannot_be_set_where_only_the_caller_is_mapped() {
+    let user = |outside: u32, count: u32| {
+        let map = json!([{"containerID": 0, "hostID": outside, "size": count}]);
+        let user = json!({"uid": 0, "gid": 0, "additionalGids": [7]});
+        json!({"process": {"user": user}, "linux": {"namespaces": [{"type": "user"}], "uidMappings": map, "gidMappings": map}})
+    };
+    let fourth = |host: &mut Host| (host.capabilities, host.gid) = (0, 4);
+    let groups = |patch: Value| create(&patched(&patch), &changed_host(fourth), &wishes()).map(|plan| plan.to_string().contains("\ngroups 1 groups"));
+    let refused = groups(user(4, 1)).map_err(|error| error.to_string());
+    assert_eq!(
+        refused,
+        Err("config.json: process.user.additionalGids: cannot set any additional groups in a rootless container".to_owned())
+    );
+    assert!(groups(user(100_000, 65_536)).unwrap());
+}
+
+/// CVE-2023-25809.
+#[test]
+fn a_callers_cgroup_is_shown_read_only_whatever_is_asked() {
+    let mount = json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"]});
+    let guest = |host: &mut Host| host.cgroup = Cgroups::Callers(Box::new(Cgroups::Unified { path: "/sys/fs/cgroup/user".into() }));
+    let plan = text(create(&patched(&json!({"mounts": [mount]})), &changed_host(guest), &wishes()));
+    let tail = plan.split_once("clone-tree \"/sys/fs/cgroup/user\"").unwrap().1;
+    assert!(tail.lines().nth(2).unwrap().starts_with("set-attr mount +0x1 "), "{plan}");
+    assert!(!plan.contains("into-cgroup"), "{plan}");
+}
