@@ -298,7 +298,9 @@ fn groups_cannot_be_set_where_only_the_caller_is_mapped() {
         json!({"process": {"user": user}, "linux": {"namespaces": [{"type": "user"}], "uidMappings": map, "gidMappings": map}})
     };
     let fourth = |host: &mut Host| (host.capabilities, host.gid) = (0, 4);
-    let groups = |patch: Value| create(&patched(&patch), &changed_host(fourth), &wishes()).map(|plan| plan.to_string().contains("\ngroups 1 groups"));
+    let groups = |patch: Value| {
+        create(&patched(&patch), &changed_host(fourth), &wishes()).map(|plan| plan.to_string().contains("\ngroups 1 groups"))
+    };
     let refused = groups(user(4, 1)).map_err(|error| error.to_string());
     assert_eq!(
         refused,
