@@ -187,7 +187,7 @@ impl Random {
                 _ => Cgroups::Callers(Box::new(Cgroups::Hierarchies(vec![hierarchy("pids")]))),
             },
             rootfs_parent: self.coin().then(|| "/".into()),
-            gid: 0,
+            gid: 7,
             groups: if self.coin() { Groups::Allowed } else { Groups::Denied },
             in_user_namespace: self.coin(),
             files: vec!["/file".into()],

@@ -47,18 +47,18 @@ fn a_user_namespace_of_an_unprivileged_caller_has_the_callers_files() {
         user_namespace(),
         unprivileged,
         expect![[r#"
-        - clone mount,pid into-cgroup
-        + clone user,mount,pid into-cgroup
-        + map-uid 0 100000 65536
-        + map-gid 0 100000 65536
-          session-keyring "_ses.web1"
-        + unshare ipc
-        + rlimit 7 5 6
-          attach mount -> target
-        + clone-tree "/srv" -> mount
-        + open-target "/data" dir -> target
-        + attach mount -> target
-    "#]],
+            - clone mount,pid into-cgroup
+            + clone user,mount,pid into-cgroup
+            + map-uid 0 100000 65536
+            + map-gid 0 100000 65536
+              session-keyring "_ses.web1"
+            + unshare ipc
+            + rlimit 7 5 6
+              attach mount -> target
+            + clone-tree "/srv" -> mount
+            + open-target "/data" dir -> target
+            + attach mount -> target
+        "#]],
     );
 }
 
