@@ -70,7 +70,7 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
 fn check_user(config: &Config, host: &Host) -> Result<()> {
     let maps_root = |maps: &[IdMapping]| maps.iter().any(|map| map.inside == 0 && map.count > 0);
     match &config.namespaces.user {
-        Membership::Inherit if !host.is_privileged() => {
+        Membership::Inherit if private(&config.namespaces) != 0 && !host.is_privileged() => {
             Err(Error::config("linux.namespaces", "rootless container requires user namespaces"))
         }
         Membership::New if !maps_root(&config.uid_mappings) => {

@@ -158,7 +158,9 @@ fn check_nodes(patch: Value, change: impl FnOnce(&mut Host), expected: Expect) {
 
 #[track_caller]
 fn check_on(base: Value, patch: &Value, host: &Host, expected: &Expect) {
-    let before = text(create(&config(&base).unwrap(), host, &wishes()));
+    // The base has namespaces but no user namespace: the unprivileged cannot have it.
+    let able = Host { capabilities: host.capabilities | 1 << 21, ..host.clone() };
+    let before = text(create(&config(&base).unwrap(), &able, &wishes()));
     match create(&merged(base, patch), host, &wishes()) {
         Ok(plan) => expected.assert_eq(&difference(&before, &plan.to_string())),
         Err(error) => expected.assert_eq(&format!("{error}\n")),

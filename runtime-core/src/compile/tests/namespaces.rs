@@ -47,43 +47,17 @@ fn a_user_namespace_of_an_unprivileged_caller_has_the_callers_files() {
         user_namespace(),
         unprivileged,
         expect![[r#"
-            - config.json: linux.namespaces: rootless container requires user namespaces
+            - clone mount,pid into-cgroup
             + clone user,mount,pid into-cgroup
             + map-uid 0 100000 65536
             + map-gid 0 100000 65536
-            + bring s3 gate
-            + bring s4 gate report
-            + death-signal 9
-            + hide
-            + set-sid
-            + session-keyring "_ses.web1"
+              session-keyring "_ses.web1"
             + unshare ipc
             + rlimit 7 5 6
-            + propagation "/" 0x84000
-            + clone-tree "/r" rec -> mount
-            + attach-root mount -> "/r"
-            + clone-tree "/dev" rec -> mount
-            + open-target "/dev" dir -> target
-            + attach mount -> target
+              attach mount -> target
             + clone-tree "/srv" -> mount
             + open-target "/data" dir -> target
             + attach mount -> target
-            + pivot
-            + bounding-set 0x0
-            + umask 0022
-            + change-directory "/" may-fail
-            + own-stdio 0
-            + groups 0 groups
-            + ids 0:0
-            + change-directory "/"
-            + verify-cwd
-            + capabilities 0x0 0x0 0x0
-            + ambient 0x0
-            + find-program /bin/sh:/usr/bin/sh
-            + death-signal 0
-            + meet 3
-            + park s3 s4
-            + exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
         "#]],
     );
 }
@@ -200,41 +174,24 @@ fn a_joined_user_namespace_is_joined_last_by_root_and_first_by_others() {
         patch(),
         unprivileged,
         expect![[r#"
-            - config.json: linux.namespaces: rootless container requires user namespaces
+            - clone mount,pid into-cgroup
+            - bring s3 gate
+            - bring s4 gate report
             + clone into-cgroup
             + bring s3 namespace /proc/7/ns/user
             + bring s4 namespace /proc/7/ns/net
             + bring s5 gate
             + bring s6 gate report
-            + death-signal 9
-            + hide
+              hide
             + join s3 user
             + become-root
             + join s4 network
             + hop mount,pid
-            + set-sid
-            + session-keyring "_ses.web1"
-            + propagation "/" 0x84000
-            + clone-tree "/r" rec -> mount
-            + attach-root mount -> "/r"
-            + clone-tree "/dev" rec -> mount
-            + open-target "/dev" dir -> target
-            + attach mount -> target
-            + pivot
-            + bounding-set 0x0
-            + umask 0022
-            + change-directory "/" may-fail
-            + own-stdio 0
-            + ids 0:0
-            + change-directory "/"
-            + verify-cwd
-            + capabilities 0x0 0x0 0x0
-            + ambient 0x0
-            + find-program /bin/sh:/usr/bin/sh
-            + death-signal 0
-            + meet 3
+              own-stdio 0
+            - groups 0 groups
+              meet 3
+            - park s3 s4
             + park s5 s6
-            + exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
         "#]],
     );
 }
@@ -312,4 +269,53 @@ fn without_a_mount_namespace_there_is_only_a_directory() {
         + chroot
     "#]]
     .assert_eq(&difference(&text(create(&config(&bare()).unwrap(), &host(), &wishes())), &plan));
+}
+
+#[test]
+fn what_an_unprivileged_caller_cannot_have_is_named() {
+    check(
+        json!({}),
+        unprivileged,
+        expect![[r#"
+            config.json: linux.namespaces: rootless container requires user namespaces
+        "#]],
+    );
+    let map = json!([{"containerID": 1000, "hostID": 1000, "size": 1}]);
+    check(
+        json!({"linux": {"namespaces": [{"type": "user"}], "uidMappings": map, "gidMappings": map}}),
+        unprivileged,
+        expect![[r#"
+            config.json: linux.uidMappings: the container's root is not mapped
+        "#]],
+    );
+}
+
+#[test]
+fn groups_cannot_be_set_where_only_the_caller_is_mapped() {
+    let user = |outside: u32, count: u32| {
+        let map = json!([{"containerID": 0, "hostID": outside, "size": count}]);
+        let user = json!({"uid": 0, "gid": 0, "additionalGids": [7]});
+        json!({"process": {"user": user}, "linux": {"namespaces": [{"type": "user"}], "uidMappings": map, "gidMappings": map}})
+    };
+    let fourth = |host: &mut Host| (host.capabilities, host.gid) = (0, 4);
+    let groups = |patch: Value| {
+        create(&patched(&patch), &changed_host(fourth), &wishes()).map(|plan| plan.to_string().contains("\ngroups 1 groups"))
+    };
+    let refused = groups(user(4, 1)).map_err(|error| error.to_string());
+    assert_eq!(
+        refused,
+        Err("config.json: process.user.additionalGids: cannot set any additional groups in a rootless container".to_owned())
+    );
+    assert!(groups(user(100_000, 65_536)).unwrap());
+}
+
+/// CVE-2023-25809.
+#[test]
+fn a_callers_cgroup_is_shown_read_only_whatever_is_asked() {
+    let mount = json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"]});
+    let guest = |host: &mut Host| host.cgroup = Cgroups::Callers(Box::new(Cgroups::Unified { path: "/sys/fs/cgroup/user".into() }));
+    let plan = text(create(&patched(&json!({"mounts": [mount]})), &changed_host(guest), &wishes()));
+    let tail = plan.split_once("clone-tree \"/sys/fs/cgroup/user\"").unwrap().1;
+    assert!(tail.lines().nth(2).unwrap().starts_with("set-attr mount +0x1 "), "{plan}");
+    assert!(!plan.contains("into-cgroup"), "{plan}");
 }
