@@ -5,8 +5,6 @@ use crate::source::Source;
 /// The only files with `unsafe` in them, and what for.
 const ALLOWED: &[(&str, &str)] = &[
     ("runtime-core/init/src/sys/", "system calls, and the memory they map"),
-    ("runtime-core/init/src/plan_tests.rs", "plans that are not ones, on the heap"),
-    ("runtime-core/init/src/step/root_tests.rs", "a descriptor that was just opened"),
     ("runtime-core/init/src/elf.rs", "the entry, and what the compiler expects of a C library"),
     ("runtime-core/init/src/plan.rs", "the plan's view of its mapping"),
     ("runtime-core/init/src/run.rs", "the mappings it begins with"),
@@ -32,6 +30,12 @@ pub(crate) fn misplaced_unsafe(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     places(source).map(|at| format!("{}: unsafe outside the files that may have it", source.at(at))).collect()
+}
+
+/// Entries of the list that nothing needs any more.
+pub(crate) fn needless(sources: &[Source]) -> Vec<String> {
+    let needed = |path: &str| sources.iter().any(|source| source.path.starts_with(path) && places(source).next().is_some());
+    ALLOWED.iter().filter(|(path, _)| !needed(path)).map(|(path, _)| format!("{path}: needs no unsafe any more")).collect()
 }
 
 /// `unsafe` without a reason above it.
