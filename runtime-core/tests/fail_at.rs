@@ -118,7 +118,7 @@ fn names_call(step: &str, named: &str) {
     ];
     let name = step.split(' ').next().unwrap_or_default();
     if let Some((_, call)) = CALLS.iter().find(|(op, _)| *op == name) {
-        assert!(named.ends_with(call), "{step} is told as {named}");
+        assert_eq!(named.rsplit(": ").next(), Some(*call), "{step} is told as {named}");
     }
 }
 

@@ -8,7 +8,7 @@ use runtime_core::{Container, Error, ErrorKind, Status};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use world::World;
 
 const ROUNDS: usize = 60;
@@ -100,6 +100,15 @@ fn is_consistent(started: &Result<(), Error>, deleted: &Result<Vec<Error>, Error
     }
 }
 
+/// Now one is first, and now the other.
+fn wait(round: usize) {
+    let pause = Duration::from_micros(100 * u64::try_from(round % 4).unwrap());
+    let begun = Instant::now();
+    while begun.elapsed() < pause {
+        std::hint::spin_loop();
+    }
+}
+
 #[test]
 fn of_a_start_and_a_delete_one_has_its_way() {
     let Some(world) = World::new() else { return };
@@ -113,11 +122,11 @@ fn of_a_start_and_a_delete_one_has_its_way() {
         let (started, deleted) = thread::scope(|scope| {
             let deleting = scope.spawn(|| {
                 together.wait();
+                wait(round / 4);
                 other.delete()
             });
             together.wait();
-            // Now one is first, and now the other.
-            thread::sleep(Duration::from_micros(40 * u64::try_from(round % 5).unwrap()));
+            wait(round);
             (container.start(), deleting.join().unwrap())
         });
         assert!(is_consistent(&started, &deleted), "round {round}: {started:?} {deleted:?}");
