@@ -31,6 +31,11 @@ const NO_DOMAIN: &str = "cannot enter cgroupv2";
 impl Placement {
     /// Makes the directories. Those that a rootless caller is refused are struck from the placement, so save it again.
     pub(crate) fn create(&mut self, resources: Option<&LinuxResources>) -> Result<Created> {
+        if self.is_entered() {
+            let found = Self { groups: self.groups.iter().filter(|group| group.dir.is_dir()).cloned().collect(), ..self.clone() };
+            found.refuse_occupied()?;
+            return Ok(Created { fresh: true, directory: None });
+        }
         let mut made = Made::default();
         let mut kept = Vec::with_capacity(self.groups.len());
         for group in &self.groups {
@@ -45,6 +50,31 @@ impl Placement {
         self.groups = kept;
         let directory = self.directory().map_err(|error| made.undo(error))?;
         Ok(Created { fresh: found.groups.is_empty(), directory })
+    }
+
+    /// Has systemd make the directory around a process: what [`create`](Self::create) leaves undone where it cannot be empty.
+    pub(crate) fn enter(&self, pid: i32, resources: Option<&LinuxResources>) -> Result<Created> {
+        let Some(unit) = &self.unit else { return Ok(Created { fresh: false, directory: self.directory()? }) };
+        unit.start(pid, resources)?;
+        self.fill(pid, unit.is_slice(), resources).inspect_err(|_| {
+            // The init of a pid namespace would not hear systemd's SIGTERM.
+            let _ = self.kill_all(nix::libc::SIGKILL);
+            let _ = unit.stop();
+        })
+    }
+
+    fn fill(&self, pid: i32, is_slice: bool, resources: Option<&LinuxResources>) -> Result<Created> {
+        let mut made = Made::default();
+        self.groups.iter().try_for_each(|group| made.group(group, Version::Two, resources))?;
+        if is_slice {
+            self.attach(pid)?;
+        }
+        let pids = self.pids()?;
+        if !pids.contains(&pid) {
+            let what = format!("systemd did not put process {pid} into its unit: {pids:?}");
+            return Err(Error::new(ErrorKind::Unsupported, what));
+        }
+        Ok(Created { fresh: true, directory: self.directory()? })
     }
 
     /// The v2 directory as a file descriptor; none on v1 and hybrid.
@@ -77,7 +107,7 @@ impl Placement {
 
     /// Removes the directories and every sub-cgroup in them. Gone already is as good.
     pub(crate) fn remove(&self) -> Result<()> {
-        let mut first = Ok(());
+        let mut first = self.unit.as_ref().map_or(Ok(()), super::systemd::Unit::stop);
         // A mount point is never a container's own.
         for group in self.groups.iter().filter(|group| group.dir != group.mount) {
             match remove_tree(&group.dir) {

@@ -9,6 +9,7 @@
 //! let created = placement.create(&resources)?;         mkdir, enable controllers
 //! placement.apply(&resources, Scope::Create(&created))?;
 //! … clone into created.directory, or write "0" to placement.procs_files()? …
+//! … systemd: clone, and placement.enter(pid, resources)? before the limits …
 //! placement.kill_all(SIGKILL)?; placement.remove()?;
 //! ```
 //!
@@ -29,6 +30,7 @@ mod processes;
 mod resources;
 mod stats;
 mod sys;
+mod systemd;
 #[cfg(test)]
 mod tests;
 

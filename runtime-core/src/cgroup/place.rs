@@ -7,6 +7,7 @@
 
 use super::CgroupDriver;
 use super::layout::{Layout, Mount, Own};
+use super::systemd::Unit;
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,9 @@ pub(crate) struct Placement {
     /// `CgroupDriver::Disabled`: limits are not wanted either.
     #[serde(default)]
     pub(super) disabled: bool,
+    /// `CgroupDriver::Systemd`: the unit whose cgroup this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unit: Option<Unit>,
 }
 
 /// One directory of a placement.
@@ -77,12 +81,25 @@ impl Layout {
     /// Where a container goes on this host. Makes nothing.
     pub(crate) fn place(&self, wanted: &Wanted<'_>) -> Result<Placement> {
         let asked = wanted.path.is_some_and(|path| !path.is_empty());
-        let placement = Placement { groups: Vec::new(), refusal: wanted.refusal, asked, disabled: wanted.driver == CgroupDriver::Disabled };
+        let disabled = wanted.driver == CgroupDriver::Disabled;
+        let placement = Placement { refusal: wanted.refusal, asked, disabled, ..Placement::default() };
         match wanted.driver {
             CgroupDriver::Disabled => Ok(placement),
-            CgroupDriver::Systemd => Err(Error::new(ErrorKind::Unsupported, "the systemd cgroup driver is not built in")),
+            CgroupDriver::Systemd => self.unit(wanted, placement),
             CgroupDriver::Files => Ok(Placement { groups: self.groups(wanted)?, ..placement }),
         }
+    }
+
+    /// The place of a unit, of the caller's own systemd where the caller is rootless.
+    fn unit(&self, wanted: &Wanted<'_>, placement: Placement) -> Result<Placement> {
+        let unit = Unit::of(wanted, wanted.refusal == Refusal::Tolerated)?;
+        let below = unit.place()?;
+        let [mount] = self.mounts.as_slice() else {
+            return Err(Error::new(ErrorKind::Unsupported, "the systemd cgroup driver needs cgroup v2 alone"));
+        };
+        let dir = mount.point.join(clean(below));
+        let group = Group { version: mount.version, controllers: Vec::new(), mount: mount.point.clone(), dir };
+        Ok(Placement { groups: vec![group], unit: Some(unit), ..placement })
     }
 
     /// The cgroups the caller is in, as far as they can be seen: those of a container that has none of its own.
@@ -171,6 +188,11 @@ impl Placement {
     /// Is it v2 alone, where a child can be cloned into its cgroup?
     pub(crate) fn is_unified(&self) -> bool {
         !self.groups.is_empty() && self.version() == Version::Two
+    }
+
+    /// Does it begin with a process? Then the child is born outside, and enters.
+    pub(crate) fn is_entered(&self) -> bool {
+        self.unit.is_some()
     }
 
     /// The v2 directory, for messages and for `cgroup` mounts; on v1 there is one for each controller.

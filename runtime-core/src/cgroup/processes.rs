@@ -10,7 +10,6 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-#[cfg(test)]
 use std::time::Duration;
 
 /// How often a signal is sent to who has come since the last time.
@@ -31,8 +30,7 @@ impl Placement {
         Ok(files)
     }
 
-    /// Puts a process there: what the init does for itself.
-    #[cfg(test)]
+    /// Puts a process there: what an init elsewhere does for itself.
     pub(crate) fn attach(&self, pid: i32) -> Result<()> {
         for group in &self.groups {
             let path = group.dir.join("cgroup.procs");
@@ -118,7 +116,6 @@ fn send(pid: i32, signal: i32) -> Result<()> {
     }
 }
 
-#[cfg(test)]
 /// `EINVAL` is a child so young that the kernel has not finished it.
 fn enter(path: &Path, pid: &str) -> nix::Result<()> {
     let file = file::open_with(path, OFlag::O_WRONLY)?;

@@ -38,6 +38,8 @@ pub(crate) struct Wishes {
     pub(crate) keep_keyring: bool,
     /// There is a console socket.
     pub(crate) console: bool,
+    /// Its cgroup comes to be around the process, once that is there.
+    pub(crate) enters_cgroup: bool,
     /// The host's directory with the notify socket, and the variable that tells of it.
     pub(crate) notify: Option<String>,
     /// `LISTEN_FDS` to pass on.

@@ -1,6 +1,6 @@
 //! Namespaces and cgroups: which are new, which are joined, and in what order the kernel allows that.
 
-use super::plan::{Builder, Source, UserNamespace, scratch};
+use super::plan::{Builder, Source, UserNamespace, point, scratch};
 use super::{Inside, Wishes};
 use crate::config::{Config, IdMapping, Membership, Namespaces, Process, TimeOffsets};
 use crate::error::{Error, Result};
@@ -36,6 +36,10 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
     plan.about("process");
     plan.push(Op::DeathSignal { signal: SIGKILL.cast_unsigned() });
     attach_cgroups(plan, host);
+    if wishes.enters_cgroup {
+        plan.about("linux.cgroupsPath");
+        plan.push(Op::Meet { point: point::CGROUP });
+    }
     // The files below /proc/self of a hidden process are the host's root's, so what a namespace's root writes comes first.
     oom_score(plan, config.process.as_ref());
     let late = config.namespaces.time == Membership::New;
@@ -47,6 +51,7 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
         Route::Born => born(plan, config, host),
         Route::Hop => hop(plan, config, host),
     }
+    plan.clone3().into_cgroup &= !wishes.enters_cgroup;
     if late {
         plan.push(Op::Hide);
     }

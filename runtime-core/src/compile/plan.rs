@@ -102,6 +102,8 @@ pub(crate) mod point {
     pub(crate) const LISTENER: u32 = 2;
     /// All is done but the program: the parent records the container.
     pub(crate) const CREATED: u32 = 3;
+    /// Nothing is done yet: the parent has the process put into its cgroup.
+    pub(crate) const CGROUP: u32 = 4;
 }
 
 /// Builds a [`Plan`], op after op.

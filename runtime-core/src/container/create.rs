@@ -76,16 +76,18 @@ impl Attempt {
     fn run(&mut self, runtime: &Runtime, bundle: &Bundle, request: &Create) -> Result<()> {
         let config = &bundle.config;
         let created = self.placement.create(config.resources.as_ref())?;
-        self.reached = Reached::Cgroups;
+        let own = !self.placement.is_entered();
+        self.reached = if own { Reached::Cgroups } else { Reached::Nothing };
         let host = facts::host(config, &self.placement);
         if request.notify_socket.is_some() {
             notify::make_directory(self.entry.path())?;
         }
         let plan = compile::create(config, &host, &runtime.wishes(&self.record.id, request))?;
-        self.placement.apply(config.resources.as_ref(), Scope::Create(&created))?;
-        self.delegate(config)?;
+        if own {
+            self.limit(config, &created)?;
+        }
         let mut child = self.launch(&plan, &created, request)?;
-        self.reached = Reached::Process;
+        self.reached = if own { Reached::Process } else { Reached::Nothing };
         self.converse(&mut child, config)?;
         self.settle(&child, &bundle.bytes, request)?;
         child.go()?;
@@ -104,6 +106,18 @@ impl Attempt {
 
     fn procs(&self) -> Result<Vec<std::os::fd::OwnedFd>> {
         if self.placement.is_unified() { Ok(Vec::new()) } else { self.placement.procs_files() }
+    }
+
+    /// systemd makes a cgroup around the process that is there by now.
+    fn enter(&mut self, child: &Child<'_>, config: &Config) -> Result<()> {
+        let created = self.placement.enter(child.pid(), config.resources.as_ref())?;
+        self.reached = Reached::Process;
+        self.limit(config, &created)
+    }
+
+    fn limit(&self, config: &Config, created: &Created) -> Result<()> {
+        self.placement.apply(config.resources.as_ref(), Scope::Create(created))?;
+        self.delegate(config)
     }
 
     /// A container that manages its own cgroups owns them: its own namespace, mounted writable.
@@ -126,6 +140,7 @@ impl Attempt {
     fn converse(&mut self, child: &mut Child<'_>, config: &Config) -> Result<()> {
         loop {
             match child.next()? {
+                Event::Reached(point::CGROUP) => self.enter(child, config)?,
                 Event::Reached(point::HOOKS) => self.hooks(child, config)?,
                 Event::Reached(point::LISTENER) => {
                     child.go()?;

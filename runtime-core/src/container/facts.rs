@@ -30,6 +30,7 @@ impl Runtime {
             console: !matches!(request.terminal, Terminal::Inherit),
             notify: request.notify_socket.as_ref().map(directory),
             listen_fds: request.listen_fds,
+            enters_cgroup: self.driver == CgroupDriver::Systemd,
             ..Wishes::default()
         }
     }

@@ -9,6 +9,7 @@ use super::create::Created;
 use super::devices;
 use super::file;
 use super::place::{Placement, Version};
+use super::systemd;
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use oci_spec::runtime::LinuxResources;
@@ -114,6 +115,9 @@ impl Placement {
         if self.disabled {
             return Ok(());
         }
+        if let (Some(unit), Some(resources), Scope::Update) = (&self.unit, resources, scope) {
+            unit.update(resources)?;
+        }
         if let Some(resources) = resources {
             self.limit(resources, scope)?;
         }
@@ -142,6 +146,7 @@ impl Placement {
                 v2::writes(resources)
             }
         }?;
+        let writes = if self.unit.is_some() { rounded(writes) } else { writes };
         self.carry_out(&writes)?;
         unified::apply(self, resources)
     }
@@ -180,6 +185,21 @@ impl Placement {
         }
         Ok(())
     }
+}
+
+/// What systemd and the files say must be the same.
+fn rounded(mut writes: Vec<Write>) -> Vec<Write> {
+    for write in writes.iter_mut().filter(|write| write.file == "cpu.max") {
+        write.value = systemd::round(&write.value).unwrap_or_else(|| std::mem::take(&mut write.value));
+    }
+    writes
+}
+
+/// v2's files and what is to be in them, `unified` included.
+pub(super) fn files(resources: &LinuxResources) -> Result<Vec<(String, String)>> {
+    let own = v2::writes(resources)?.into_iter().map(|write| (write.file.into_owned(), write.value));
+    let unified = resources.unified().iter().flatten().map(|(file, value)| (file.clone(), value.clone()));
+    Ok(own.chain(unified).collect())
 }
 
 /// Would this need a controller that a threaded cgroup cannot have?

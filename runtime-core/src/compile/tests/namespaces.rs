@@ -319,3 +319,17 @@ fn a_callers_cgroup_is_shown_read_only_whatever_is_asked() {
     assert!(tail.lines().nth(2).unwrap().starts_with("set-attr mount +0x1 "), "{plan}");
     assert!(!plan.contains("into-cgroup"), "{plan}");
 }
+
+#[test]
+fn a_process_that_systemd_puts_into_its_cgroup_waits_for_that_before_all_else() {
+    let config = patched(&json!({}));
+    let [born, entering] = [false, true].map(|enters_cgroup| Wishes { enters_cgroup, ..wishes() });
+    let [born, entering] = [born, entering].map(|wishes| text(create(&config, &host(), &wishes)));
+    expect![[r#"
+        - clone mount,pid into-cgroup
+        + clone mount,pid
+          death-signal 9
+        + meet 4
+    "#]]
+    .assert_eq(&difference(&born, &entering));
+}
