@@ -23,7 +23,7 @@ pub(crate) use render::call;
 pub(crate) use rootfs::is_shared;
 
 use crate::config::{Config, Process};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use plan::Builder;
 use runtime_init::Op;
@@ -52,6 +52,7 @@ pub(crate) struct Wishes {
 
 /// The plan of a container's first process.
 pub(crate) fn create(config: &Config, host: &Host, wishes: &Wishes) -> Result<Plan> {
+    refuse_what_is_missing(config)?;
     let mut plan = Builder::new();
     namespaces::enter(&mut plan, config, host, wishes)?;
     namespaces::limit(&mut plan, config, host);
@@ -66,6 +67,19 @@ pub(crate) fn create(config: &Config, host: &Host, wishes: &Wishes) -> Result<Pl
     paths::restrict(&mut plan, config, host);
     program::prepare(&mut plan, config, host, wishes)?;
     plan.finish()
+}
+
+/// What a container would have to do without is an error, not a surprise.
+fn refuse_what_is_missing(config: &Config) -> Result<()> {
+    let refuse =
+        |property: &str| Err(Error::new(ErrorKind::Unsupported, format!("config.json: {property}: not available in this version")));
+    if !config.net_devices.is_empty() {
+        return refuse("linux.netDevices");
+    }
+    if config.intel_rdt.is_some() {
+        return refuse("linux.intelRdt");
+    }
+    Ok(())
 }
 
 /// The plan of another process in a container that runs.

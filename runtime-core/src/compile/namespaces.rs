@@ -272,6 +272,11 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
     plan.about("process");
     plan.push(Op::DeathSignal { signal: SIGKILL.cast_unsigned() });
     plan.clone3().into_cgroup = matches!(host.cgroup, Cgroups::Unified { .. });
+    if let Some(cpus) = &process.affinity_initial {
+        plan.about("process.execCPUAffinity.initial");
+        let cpus = plan.blob(&super::program::bits(cpus));
+        plan.push(Op::Affinity { cpus });
+    }
     attach_cgroups(plan, host);
     oom_score(plan, Some(process));
     plan.push(Op::Hide);

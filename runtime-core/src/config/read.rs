@@ -159,7 +159,7 @@ mod tests {
     fn what_is_not_json_is_told_with_its_place() {
         check("", "config.json: EOF while parsing a value at line 1 column 0");
         check("{\"root\": \n}", "config.json: expected value at line 2 column 1");
-        check("[]", "config.json: root: must be set");
+        check("[]", "config.json: the document: invalid type: a list, expected an object");
         check("7", "config.json: invalid type: integer `7`, expected struct Spec");
         check(&"[".repeat(100_000), "config.json: recursion limit exceeded at line 1 column 128");
         let error = from_slice(b"\xff", Path::new("/")).unwrap_err().to_string();

@@ -45,7 +45,7 @@ pub(super) fn refuse_lists(json: &str, prefix: &str) -> Result<()> {
     // What is no JSON is told by who reads it next.
     let Ok(document) = serde_json::from_str::<Value>(json) else { return Ok(()) };
     match OBJECTS.iter().find(|path| is_list(&document, path, prefix)) {
-        Some(&"") => refuse("config.json", WRONG),
+        Some(&"") => refuse("the document", WRONG),
         Some(path) => refuse(path.trim_start_matches('/').replace('/', "."), WRONG),
         None => Ok(()),
     }
@@ -107,7 +107,7 @@ mod tests {
 
     fn check(json: &str, prefix: &str, found: Option<&str>) {
         let told = refuse_lists(json, prefix).err().map(|error| error.to_string());
-        assert_eq!(told, found.map(|name| format!("{name}: invalid type: a list, expected an object")), "{json}");
+        assert_eq!(told, found.map(|name| format!("config.json: {name}: invalid type: a list, expected an object")), "{json}");
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
         check("{\"linux\" :\n\t[1]}", "", Some("linux"));
         check(r#"{"linux":{"resources":{"cpu":[5]}}}"#, "", Some("linux.resources.cpu"));
         check(r#"{"h\u006foks": []}"#, "", Some("hooks"));
-        check("[]", "", Some("config.json"));
+        check("[]", "", Some("the document"));
         check(r#"{"user": []}"#, "/process", Some("process.user"));
         check(r#"{"hooks": {"poststop": []}}"#, "", None);
         check(r#"{"args": ["hooks", "[", "\"hooks\": ["]}"#, "", None);

@@ -121,7 +121,11 @@ impl Container {
     /// # Errors
     /// [`ErrorKind::Call`] if the cgroups cannot be read.
     pub fn pids(&self) -> Result<Vec<i32>> {
-        self.placement()?.pids()
+        let placement = self.placement()?;
+        if placement.is_none() {
+            return Err(Error::new(ErrorKind::Unsupported, "the container has no cgroup that tells its processes"));
+        }
+        placement.pids()
     }
 
     /// Stops all processes until [`Container::resume`].
