@@ -84,7 +84,7 @@ fn linux() -> Value {
     json!({
         "namespaces": TYPES.map(name),
         "capabilities": capabilities::names(u64::MAX).collect::<Vec<_>>(),
-        "cgroup": {"v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true},
+        "cgroup": {"v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true},
         "seccomp": seccomp(),
         "apparmor": {"enabled": true},
         "selinux": {"enabled": true},
