@@ -37,6 +37,10 @@ fn rootfs(root: &Path) -> io::Result<()> {
 fn write(dir: &Path, name: &str, args: &Value, mounts: &[Value]) -> io::Result<()> {
     let mut config: Value = serde_json::from_str(DEFAULT)?;
     config["process"]["args"] = args.clone();
+    // For a device filter Debian's crun raises a limit that not everybody may raise. Without the property everyone has the default one.
+    if let Some(linux) = config["linux"].as_object_mut() {
+        linux.remove("resources");
+    }
     config["root"]["path"] = json!(dir.join("rootfs"));
     if let Some(list) = config["mounts"].as_array_mut() {
         list.extend_from_slice(mounts);
