@@ -175,19 +175,6 @@ pub enum Op {
         /// Receives the mount.
         to: Slot,
     },
-    /// `mount(2)` of a new file system onto an open directory, where the newer calls are not to be had.
-    NewFsByPath {
-        /// The type.
-        fstype: Text,
-        /// The source.
-        source: Text,
-        /// The options, comma-separated.
-        data: Text,
-        /// `MS_*`.
-        flags: u32,
-        /// The mount point.
-        on: Slot,
-    },
     /// `mount_setattr(2)` on an open mount.
     SetAttr {
         /// The mount.

@@ -188,7 +188,6 @@ fn step(init: &mut Init<'_>, op: Op) -> Result<(), Failure> {
         Op::CloneTree { from, recursive, to } => mounts::clone_tree(init, from, recursive, to),
         Op::OpenPath { path, to } => mounts::open_path(init, path, to),
         Op::NewFs { .. } => mounts::new_fs(init, op),
-        Op::NewFsByPath { fstype, source, data, flags, on } => mounts::new_fs_by_path(init, [fstype, source, data], flags, on),
         Op::SetAttr { .. } => mounts::set_attr(init, op),
         Op::RemountBind { mount, set, clear } => mounts::remount_bind(init, mount, set, clear),
         Op::Remount { mount, flags, data } => mounts::remount(init, mount, flags, data),

@@ -62,7 +62,7 @@ pub(crate) fn create(config: &Config, host: &Host, wishes: &Wishes) -> Result<Pl
     console::open(&mut plan, config.process.as_ref(), wishes, console::Bind::Yes);
     rootfs::settle(&mut plan, config, host)?;
     namespaces::name(&mut plan, config);
-    paths::sysctl(&mut plan, config);
+    paths::set_parameters(&mut plan, config);
     identity::label(&mut plan, config.process.as_ref(), host);
     paths::restrict(&mut plan, config, host);
     program::prepare(&mut plan, config, host, wishes)?;

@@ -2,35 +2,16 @@
 
 use super::mounts;
 use super::plan::{Builder, scratch};
-use crate::config::Config;
+use crate::config::{Config, sysctl};
 use crate::host::Host;
 use runtime_init::{Op, Slot};
 
 /// `linux.sysctl`, through a procfs that no mount of the container covers.
-pub(crate) fn sysctl(plan: &mut Builder, config: &Config) {
+pub(crate) fn set_parameters(plan: &mut Builder, config: &Config) {
     for (key, value) in &config.sysctl {
         plan.about(format!("linux.sysctl {key}"));
-        let (path, value) = (plan.text(format!("sys/{}", file(key))), plan.text(value));
+        let (path, value) = (plan.text(format!("sys/{}", sysctl::path(key))), plan.text(value));
         plan.push(Op::WriteProc { proc: scratch::PROC, path, value });
-    }
-}
-
-/// The separator that comes first is the separator, as `sysctl(8)` has it: `net/ipv4/conf/eth0.1/forwarding` keeps its dot.
-fn file(key: &str) -> String {
-    match key.find(['.', '/']).map(|at| &key[at..=at]) {
-        Some(".") => key
-            .chars()
-            .map(|c| {
-                if c == '.' {
-                    '/'
-                } else if c == '/' {
-                    '.'
-                } else {
-                    c
-                }
-            })
-            .collect(),
-        _ => key.to_owned(),
     }
 }
 
@@ -55,17 +36,5 @@ pub(crate) fn restrict(plan: &mut Builder, config: &Config, host: &Host) {
         plan.about(format!("linux.maskedPaths[{index}] {path}"));
         let path = plan.text(path);
         plan.push(Op::MaskPath { path, null: scratch::NULL, empty: scratch::EMPTY, label });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::file;
-
-    #[test]
-    fn the_first_separator_of_a_sysctl_decides() {
-        assert_eq!(file("net.ipv4.ip_forward"), "net/ipv4/ip_forward");
-        assert_eq!(file("net/ipv4/conf/eth0.1/forwarding"), "net/ipv4/conf/eth0.1/forwarding");
-        assert_eq!(file("net.ipv4.conf.eth0/1.forwarding"), "net/ipv4/conf/eth0.1/forwarding");
     }
 }

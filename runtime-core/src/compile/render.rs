@@ -142,9 +142,6 @@ impl Line<'_> {
                 let mode = if mode_of == Slot::NONE { "" } else { " mode-of-target" };
                 write!(f, " {} {} {} {attr:#x}{mode} -> {}", text(fstype), text(source), options.join(","), slot(to))
             }
-            Op::NewFsByPath { fstype, source, data, flags, on } => {
-                write!(f, " {} {} {} {flags:#x} -> {}", text(fstype), text(source), text(data), slot(on))
-            }
             Op::Pivot { slave } => write!(f, "{}", if slave == 0 { "" } else { " slave" }),
             Op::EnterRoot { of } => write!(f, " {}", slot(of)),
             Op::OpenProc { to } | Op::OpenNull { to } => write!(f, " -> {}", slot(to)),
@@ -205,7 +202,7 @@ pub(crate) fn call(op: &Op, detail: u32) -> &'static str {
         Op::BecomeRoot { .. } | Op::Ids { .. } => "setresuid",
         Op::LoopbackUp => "bring lo up",
         Op::Rlimit { .. } => "setrlimit",
-        Op::Propagation { .. } | Op::NewFsByPath { .. } | Op::RemountBind { .. } | Op::Remount { .. } | Op::MoveRoot => "mount",
+        Op::Propagation { .. } | Op::RemountBind { .. } | Op::Remount { .. } | Op::MoveRoot => "mount",
         Op::CloneTree { .. } => "open_tree",
         Op::OpenPath { .. } | Op::OpenTarget { .. } | Op::OpenNull { .. } | Op::ReopenNull | Op::OpenProc { .. } => "open",
         Op::NewFs { .. } => match detail {

@@ -54,7 +54,6 @@ impl Held {
                 self.read(if mode_of == Slot::NONE { &[] } else { std::slice::from_ref(&mode_of) })?;
                 self.fill(to);
             }
-            Op::NewFsByPath { on, .. } => self.take(&[on])?,
             Op::SetAttr { mount, .. } | Op::RemountBind { mount, .. } | Op::Remount { mount, .. } => self.read(&[mount])?,
             Op::Move { from, to } => {
                 self.take(&[from])?;

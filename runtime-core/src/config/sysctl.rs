@@ -105,6 +105,7 @@ mod tests {
 
     #[test]
     fn the_first_separator_tells_what_the_other_one_is() {
+        assert_eq!(super::path("net.ipv4.ip_forward"), "net/ipv4/ip_forward");
         assert_eq!(super::path("net.ipv4.conf.eth0/1.mtu"), "net/ipv4/conf/eth0.1/mtu");
         assert_eq!(super::path("net/ipv4/conf/eth0.1/mtu"), "net/ipv4/conf/eth0.1/mtu");
     }

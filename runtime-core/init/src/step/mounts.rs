@@ -77,14 +77,6 @@ fn mode_from(context: Fd, dir: Fd) -> Done {
     Ok(sys::fsconfig_string(context, c"mode", text)?)
 }
 
-/// `mount(2)` onto an open directory.
-pub(crate) fn new_fs_by_path(init: &mut Init<'_>, [fstype, source, data]: [Text; 3], flags: u32, on: Slot) -> Done {
-    let path = FdPath::of(init.fd(on)?);
-    sys::mount(init.plan.text(source)?, path.text(), init.plan.text(fstype)?, flags, init.plan.text(data)?)?;
-    init.clear(on);
-    Ok(())
-}
-
 /// `mount_setattr(2)`.
 pub(crate) fn set_attr(init: &Init<'_>, op: Op) -> Done {
     let Op::SetAttr { mount, set, clear, propagation, recursive } = op else { return Err(Errno::EINVAL.into()) };
