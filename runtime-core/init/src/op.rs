@@ -188,7 +188,7 @@ pub enum Op {
         /// 1: with the mounts below.
         recursive: u32,
     },
-    /// `mount(2)` with `MS_REMOUNT | MS_BIND` on an open mount, keeping the flags it has: before Linux 5.12.
+    /// `mount(2)` with `MS_REMOUNT | MS_BIND` on an open mount that is attached, keeping the flags it has: before Linux 5.12.
     RemountBind {
         /// The mount.
         mount: Slot,
@@ -196,15 +196,19 @@ pub enum Op {
         set: u32,
         /// `MS_*` to take away.
         clear: u32,
+        /// The private procfs.
+        proc: Slot,
     },
-    /// `mount(2)` with `MS_REMOUNT` on an open mount point.
+    /// `mount(2)` on an open mount that is attached: with `MS_REMOUNT`, or with propagation flags.
     Remount {
-        /// The mount point.
+        /// The mount.
         mount: Slot,
         /// `MS_*`.
         flags: u32,
         /// The options, comma-separated.
         data: Text,
+        /// The private procfs.
+        proc: Slot,
     },
     /// Take a mount the parent made.
     Move {
@@ -222,12 +226,14 @@ pub enum Op {
         /// Receives the mount point.
         to: Slot,
     },
-    /// `move_mount(2)`: a detached mount onto an open mount point; both are closed.
+    /// `move_mount(2)`: a detached mount onto an open mount point, which is closed.
     Attach {
         /// The mount.
         mount: Slot,
         /// The mount point.
         on: Slot,
+        /// 1: it stays open, for flags that only an attached mount takes.
+        keep: u32,
     },
     /// Attach the root's tree to its own path, and keep it open.
     AttachRoot {
@@ -331,8 +337,8 @@ pub enum Op {
     ReadOnlyPath {
         /// The container's path.
         path: Text,
-        /// 1: by `mount(2)`, before Linux 5.12.
-        by_remount: u32,
+        /// The private procfs, where it takes `mount(2)`: before Linux 5.12. Else [`Slot::NONE`].
+        proc: Slot,
     },
     /// Open the container's `/dev/null`, and see that it is the null device.
     OpenNull {

@@ -1,5 +1,6 @@
 //! `/dev`: the nodes every container has, and those its config adds.
 
+use super::attach::{DETACHED_FROM_HOST, attach};
 use super::mounts;
 use super::plan::{Builder, Source, scratch};
 use crate::config::{Config, Device, MountWhat};
@@ -73,15 +74,15 @@ fn node(plan: &mut Builder, config: &Config, host: &Host, device: &Device) {
 
 /// In a user namespace nobody may make a node: the host's is bound.
 fn bind(plan: &mut Builder, config: &Config, host: &Host, device: &Device) {
-    if mounts::is_foreign(config, host) {
+    let is_foreign = mounts::is_foreign(config, host);
+    if is_foreign {
         let tree = plan.source(Source::Tree { path: device.path.clone().into(), recursive: false, id_map: None });
         plan.push(Op::Move { from: tree, to: scratch::MOUNT });
-        mounts::detach_from_host(plan, scratch::MOUNT);
     } else {
         let from = plan.text(&device.path);
         plan.push(Op::CloneTree { from, recursive: 0, to: scratch::MOUNT });
     }
     let path = plan.text(&device.path);
     plan.push(Op::OpenTarget { path, target: Target::File, to: scratch::TARGET });
-    plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+    attach(plan, host, if is_foreign { &[DETACHED_FROM_HOST] } else { &[] });
 }

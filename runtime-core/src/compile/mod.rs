@@ -2,6 +2,7 @@
 //!
 //! Invariant: no I/O, no clock, no environment. The same [`Config`] and [`Host`] give the same [`Plan`], on any machine.
 
+mod attach;
 mod console;
 mod devices;
 mod identity;

@@ -1,5 +1,6 @@
 //! Mounts: each becomes a detached mount, gets its flags, and is attached where the container wants it.
 
+use super::attach::{Change, DETACHED_FROM_HOST, attach, change, ms_flags, seal, whole_field};
 use super::plan::{Builder, IdMap, Source, scratch};
 use super::rootfs::flag;
 use crate::config::{Config, IdMapping, Mount, MountOptions, MountWhat};
@@ -9,8 +10,6 @@ use nix::libc;
 use runtime_init::sys::MOUNT_ATTR_RDONLY;
 use runtime_init::{Op, Slot, Target};
 use std::path::Path;
-
-const MOUNT_ATTR_ATIME: u64 = libc::MOUNT_ATTR__ATIME;
 
 /// Must bind mounts be made outside? In a new user namespace the paths of the host may be out of reach.
 pub(crate) fn is_foreign(config: &Config, host: &Host) -> bool {
@@ -24,18 +23,11 @@ pub(crate) fn add(plan: &mut Builder, config: &Config, host: &Host, mount: &Moun
     }
     match &mount.what {
         MountWhat::Fs { fstype, source } => file_system(plan, config, host, (mount, fstype, source)),
-        MountWhat::Bind { source, recursive } => bind(plan, config, host, (mount, source, *recursive)),
-        MountWhat::Cgroup => {
-            cgroup(plan, config, host, mount);
-            Ok(())
-        }
+        MountWhat::Bind { source, recursive } => bind(plan, config, host, (mount, source, *recursive))?,
+        MountWhat::Cgroup => cgroup(plan, config, host, mount),
         MountWhat::Remount => remount(plan, mount),
     }
-}
-
-/// What was copied in the host's mount namespace would go on telling it what is mounted below.
-pub(crate) fn detach_from_host(plan: &mut Builder, mount: Slot) {
-    plan.push(Op::SetAttr { mount, set: 0, clear: 0, propagation: flag(libc::MS_SLAVE), recursive: 1 });
+    Ok(())
 }
 
 /// `/dev` gets nodes after it is mounted, and a shadowed directory its copy: those are made read-only at the end.
@@ -44,40 +36,13 @@ pub(crate) fn is_sealed_late(mount: &Mount) -> bool {
     read_only && matches!(mount.what, MountWhat::Fs { .. }) && (mount.destination == "/dev" || mount.options.copy_up)
 }
 
-/// Makes an open mount read-only.
-pub(crate) fn seal(plan: &mut Builder, host: &Host, mount: Slot) {
-    set(plan, host, mount, (MOUNT_ATTR_RDONLY, 0, 0));
-}
-
-/// `mount_setattr(2)`, or what comes next to it.
-fn set(plan: &mut Builder, host: &Host, mount: Slot, (set, clear, recursive): (u32, u32, u32)) {
-    plan.push(match host.mount_setattr {
-        true => Op::SetAttr { mount, set, clear, propagation: 0, recursive },
-        false => Op::RemountBind { mount, set: ms_flags(set), clear: ms_flags(clear) },
-    });
-}
-
-/// `MOUNT_ATTR_*` as `MS_*`.
-fn ms_flags(attr: u32) -> u32 {
-    const TABLE: [(u64, u64); 7] = [
-        (libc::MOUNT_ATTR_RDONLY, libc::MS_RDONLY),
-        (libc::MOUNT_ATTR_NOSUID, libc::MS_NOSUID),
-        (libc::MOUNT_ATTR_NODEV, libc::MS_NODEV),
-        (libc::MOUNT_ATTR_NOEXEC, libc::MS_NOEXEC),
-        (libc::MOUNT_ATTR_NODIRATIME, libc::MS_NODIRATIME),
-        (libc::MOUNT_ATTR_NOATIME, libc::MS_NOATIME),
-        (libc::MOUNT_ATTR_STRICTATIME, libc::MS_STRICTATIME),
-    ];
-    TABLE.iter().filter(|(bit, _)| u64::from(attr) & bit != 0).fold(0, |sum, (_, ms)| sum | flag(*ms))
-}
-
 fn open_target(plan: &mut Builder, mount: &Mount, target: Target) {
     let path = plan.text(&mount.destination);
     plan.push(Op::OpenTarget { path, target, to: scratch::TARGET });
 }
 
 /// A new file system.
-fn file_system(plan: &mut Builder, config: &Config, host: &Host, (mount, fstype, source): (&Mount, &str, &str)) -> Result<()> {
+fn file_system(plan: &mut Builder, config: &Config, host: &Host, (mount, fstype, source): (&Mount, &str, &str)) {
     // CVE-2019-19921: `/proc` and `/sys` of an image must be what they seem.
     let special = matches!(fstype, "proc" | "sysfs");
     open_target(plan, mount, if special { Target::RealDirectory } else { Target::Directory });
@@ -93,9 +58,7 @@ fn file_system(plan: &mut Builder, config: &Config, host: &Host, (mount, fstype,
     if mount.options.copy_up {
         plan.push(Op::CopyUp { from: scratch::TARGET, to: scratch::MOUNT });
     }
-    finish(plan, host, &mount.options, Made::Fresh);
-    plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
-    Ok(())
+    attach(plan, host, &propagation(&mount.options));
 }
 
 fn takes_label(fstype: &str) -> bool {
@@ -108,10 +71,10 @@ fn new_fs(plan: &mut Builder, (fstype, source): (&str, &str), pairs: &[(String, 
     plan.push(Op::NewFs { fstype, source, options, attr, mode_of, to: scratch::MOUNT });
 }
 
-/// The flags a new mount is born with.
+/// The flags a new mount is born with. There is nothing below it yet, so that the recursive ones are like the others, and come last.
 fn attr(options: &MountOptions, late: bool) -> u32 {
-    let set = options.set | options.recursive_set;
-    let attr = u32::try_from(set).unwrap_or(0);
+    let cleared = whole_field(options.recursive_set, options.recursive_clear);
+    let attr = flag(options.set & !cleared | options.recursive_set);
     if late { attr & !MOUNT_ATTR_RDONLY } else { attr }
 }
 
@@ -139,54 +102,51 @@ fn data(options: &MountOptions, late: bool) -> Vec<(String, String)> {
     pairs
 }
 
-/// How a detached mount came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Made {
-    /// New, its flags given at birth.
-    Fresh,
-    /// A copy of one that had flags.
-    Copied,
+/// What a new mount can only be told.
+fn propagation(options: &MountOptions) -> Vec<Change> {
+    options.propagation.iter().copied().map(Change::Propagation).collect()
 }
 
-/// Flags and propagation of a detached mount.
-fn finish(plan: &mut Builder, host: &Host, options: &MountOptions, made: Made) {
-    let low = |bits: u64| u32::try_from(bits).unwrap_or(0);
-    if made == Made::Copied && options.set | options.clear != 0 {
-        set(plan, host, scratch::MOUNT, (low(options.set), low(clear(options.set, options.clear)), 0));
-    }
-    if options.recursive_set | options.recursive_clear != 0 {
-        set(plan, host, scratch::MOUNT, (low(options.recursive_set), low(clear(options.recursive_set, options.recursive_clear)), 1));
-    }
-    for change in &options.propagation {
-        let recursive = u32::from(change.recursive);
-        plan.push(Op::SetAttr { mount: scratch::MOUNT, set: 0, clear: 0, propagation: flag(change.kind.flag()), recursive });
-    }
-}
-
-/// The access time settings are one field: to set one is to clear the field first.
-fn clear(set: u64, clear: u64) -> u64 {
-    if set & MOUNT_ATTR_ATIME != 0 || clear & MOUNT_ATTR_ATIME != 0 { clear | MOUNT_ATTR_ATIME } else { clear }
+/// All that makes a copy of a mount another one.
+fn changes(options: &MountOptions) -> Vec<Change> {
+    let MountOptions { set, clear, recursive_set, recursive_clear, .. } = *options;
+    let one = Change::Flags { set, clear, recursive: false };
+    let below = Change::Flags { set: recursive_set, clear: recursive_clear, recursive: true };
+    let flags = [(set | clear != 0).then_some(one), (recursive_set | recursive_clear != 0).then_some(below)];
+    flags.into_iter().flatten().chain(propagation(options)).collect()
 }
 
 /// A file or directory of the host.
 fn bind(plan: &mut Builder, config: &Config, host: &Host, (mount, source, recursive): (&Mount, &Path, bool)) -> Result<()> {
+    needs_setattr(host, mount)?;
     if mount.options.remount {
-        return remount_bind(plan, host, mount);
+        remount_bind(plan, host, mount);
+        return Ok(());
     }
-    let target = if host.is_file(source) { Target::File } else { Target::Directory };
+    let mut changes = changes(&mount.options);
     if is_foreign(config, host) || mount.options.id_map.is_some() {
         let id_map = id_map(config, host, mount)?;
         let tree = plan.source(Source::Tree { path: source.to_owned(), recursive, id_map });
         plan.push(Op::Move { from: tree, to: scratch::MOUNT });
-        detach_from_host(plan, scratch::MOUNT);
+        changes.insert(0, DETACHED_FROM_HOST);
     } else {
         let from = plan.text(source.as_os_str().as_encoded_bytes());
         plan.push(Op::CloneTree { from, recursive: u32::from(recursive), to: scratch::MOUNT });
     }
-    open_target(plan, mount, target);
-    finish(plan, host, &mount.options, Made::Copied);
-    plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+    open_target(plan, mount, if host.is_file(source) { Target::File } else { Target::Directory });
+    attach(plan, host, &changes);
     Ok(())
+}
+
+/// What no `mount(2)` can do is not left out in silence.
+fn needs_setattr(host: &Host, mount: &Mount) -> Result<()> {
+    let MountOptions { recursive_set, recursive_clear, ref id_map, .. } = mount.options;
+    if host.mount_setattr || recursive_set | recursive_clear == 0 && id_map.is_none() {
+        return Ok(());
+    }
+    let what = if id_map.is_some() { "an id-mapped mount" } else { "a recursive option" };
+    let why = format!("config.json: mounts {}: {what} needs mount_setattr(2), Linux 5.12", mount.destination);
+    Err(Error::new(ErrorKind::Unsupported, why))
 }
 
 /// `idmap` and `ridmap`: with mappings of their own, or the container's.
@@ -208,21 +168,19 @@ fn id_map(config: &Config, host: &Host, mount: &Mount) -> Result<Option<IdMap>> 
 }
 
 /// `remount` with `bind`: other flags for one mount.
-fn remount_bind(plan: &mut Builder, host: &Host, mount: &Mount) -> Result<()> {
+fn remount_bind(plan: &mut Builder, host: &Host, mount: &Mount) {
     open_target(plan, mount, Target::Existing);
-    let low = |bits: u64| u32::try_from(bits).unwrap_or(0);
-    set(plan, host, scratch::TARGET, (low(mount.options.set), low(clear(mount.options.set, mount.options.clear)), 0));
-    Ok(())
+    let MountOptions { set, clear, .. } = mount.options;
+    change(plan, host, scratch::TARGET, Change::Flags { set, clear, recursive: false });
 }
 
 /// `remount`: other options for a file system.
-fn remount(plan: &mut Builder, mount: &Mount) -> Result<()> {
+fn remount(plan: &mut Builder, mount: &Mount) {
     open_target(plan, mount, Target::Existing);
     let options = &mount.options;
     let data = plan.text(options.data.join(","));
-    let attr = u32::try_from(options.set).unwrap_or(0);
-    plan.push(Op::Remount { mount: scratch::TARGET, flags: ms_flags(attr) | flag(options.superblock), data });
-    Ok(())
+    let flags = flag(libc::MS_REMOUNT | options.superblock) | ms_flags(options.set);
+    plan.push(Op::Remount { mount: scratch::TARGET, flags, data, proc: scratch::PROC });
 }
 
 /// The container's cgroups: the file system itself where the container has a cgroup namespace, else a bind of its own directory.
@@ -248,8 +206,7 @@ fn show_cgroup(plan: &mut Builder, host: &Host, mount: &Mount, (cgroups, namespa
         Cgroups::Unified { .. } | Cgroups::Callers(_) | Cgroups::None => {
             open_target(plan, mount, Target::RealDirectory);
             new_fs(plan, ("cgroup2", "cgroup"), &[], (attr(&mount.options, false), Slot::NONE));
-            finish(plan, host, &mount.options, Made::Fresh);
-            plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+            attach(plan, host, &propagation(&mount.options));
         }
         Cgroups::Hierarchies(hierarchies) => cgroup_v1(plan, host, mount, (hierarchies, namespace)),
     }
@@ -259,8 +216,7 @@ fn bind_cgroup(plan: &mut Builder, host: &Host, mount: &Mount, path: &str) {
     let from = plan.text(path);
     plan.push(Op::CloneTree { from, recursive: 0, to: scratch::MOUNT });
     open_target(plan, mount, Target::RealDirectory);
-    finish(plan, host, &mount.options, Made::Copied);
-    plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+    attach(plan, host, &changes(&mount.options));
 }
 
 /// A small file system with a directory for each hierarchy.
@@ -269,32 +225,40 @@ fn cgroup_v1(plan: &mut Builder, host: &Host, mount: &Mount, (hierarchies, names
     open_target(plan, mount, Target::RealDirectory);
     let pairs = [("mode".to_owned(), "755".to_owned())];
     new_fs(plan, ("tmpfs", "tmpfs"), &pairs, (attributes & !MOUNT_ATTR_RDONLY, Slot::NONE));
-    plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+    attach(plan, host, &[]);
     for hierarchy in hierarchies.iter().filter(|hierarchy| !hierarchy.name.is_empty()) {
-        let destination = format!("{}/{}", mount.destination, hierarchy.name);
-        let inner = Mount { destination, ..mount.clone() };
+        let inner = Mount { destination: format!("{}/{}", mount.destination, hierarchy.name), ..mount.clone() };
         if namespace {
-            open_target(plan, &inner, Target::Directory);
-            let (key, value) = hierarchy.options.split_once('=').unwrap_or((&hierarchy.options, ""));
-            let pairs: Vec<_> = match value {
-                "" => key.split(',').map(|controller| (controller.to_owned(), String::new())).collect(),
-                name => vec![("none".into(), String::new()), (key.to_owned(), name.to_owned())],
-            };
-            let source = if value.is_empty() { "cgroup" } else { value };
-            new_fs(plan, ("cgroup", source), &pairs, (attributes, Slot::NONE));
-            plan.push(Op::Attach { mount: scratch::MOUNT, on: scratch::TARGET });
+            new_hierarchy(plan, host, &inner, hierarchy);
         } else {
             bind_cgroup(plan, host, &inner, &hierarchy.path);
         }
-        for alias in hierarchy.name.split(',').filter(|alias| *alias != hierarchy.name) {
-            let dir = plan.text(&mount.destination);
-            plan.push(Op::OpenTarget { path: dir, target: Target::Existing, to: scratch::DEV });
-            let (name, target) = (plan.text(alias), plan.text(&hierarchy.name));
-            plan.push(Op::MakeSymlink { dir: scratch::DEV, name, target });
-        }
+        aliases(plan, mount, hierarchy);
     }
     if attributes & MOUNT_ATTR_RDONLY != 0 {
         open_target(plan, mount, Target::Existing);
         seal(plan, host, scratch::TARGET);
+    }
+}
+
+/// The hierarchy as a cgroup namespace sees it.
+fn new_hierarchy(plan: &mut Builder, host: &Host, mount: &Mount, hierarchy: &Hierarchy) {
+    let options = &hierarchy.options;
+    let (source, pairs) = match options.split_once('=') {
+        Some((key, name)) => (name, vec![("none".into(), String::new()), (key.into(), name.into())]),
+        None => ("cgroup", options.split(',').map(|controller| (controller.into(), String::new())).collect()),
+    };
+    open_target(plan, mount, Target::Directory);
+    new_fs(plan, ("cgroup", source), &pairs, (attr(&mount.options, false), Slot::NONE));
+    attach(plan, host, &[]);
+}
+
+/// `cpu` and `cpuacct`, for `cpu,cpuacct`.
+fn aliases(plan: &mut Builder, mount: &Mount, hierarchy: &Hierarchy) {
+    for alias in hierarchy.name.split(',').filter(|alias| *alias != hierarchy.name) {
+        let dir = plan.text(&mount.destination);
+        plan.push(Op::OpenTarget { path: dir, target: Target::Existing, to: scratch::DEV });
+        let (name, target) = (plan.text(alias), plan.text(&hierarchy.name));
+        plan.push(Op::MakeSymlink { dir: scratch::DEV, name, target });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::plan::{Builder, Source, UserNamespace, point, scratch};
 use super::{Inside, Wishes};
-use crate::config::{Config, IdMapping, Membership, Namespaces, Process, TimeOffsets};
+use crate::config::{Config, IdMapping, Membership, MountWhat, Namespaces, Process, TimeOffsets};
 use crate::error::{Error, Result};
 use crate::host::{Cgroups, Host};
 use nix::libc::{CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, SIGKILL};
@@ -235,10 +235,16 @@ pub(crate) fn limit(plan: &mut Builder, config: &Config, host: &Host) {
     if let Some(process) = config.process.as_ref().filter(|_| !from_outside) {
         rlimits(plan, process);
     }
-    if !config.sysctl.is_empty() || labelled(config.process.as_ref()) {
+    if !config.sysctl.is_empty() || labelled(config.process.as_ref()) || remounts(config, host) {
         plan.about("linux.sysctl");
         plan.push(Op::OpenProc { to: scratch::PROC });
     }
+}
+
+/// `mount(2)` takes only paths; those of open mounts are in a procfs.
+fn remounts(config: &Config, host: &Host) -> bool {
+    let has_mounts = config.namespaces.mount != Membership::Inherit;
+    has_mounts && (!host.mount_setattr || config.mounts.iter().any(|mount| mount.what == MountWhat::Remount))
 }
 
 fn labelled(process: Option<&Process>) -> bool {

@@ -1,6 +1,6 @@
 //! Paths that are hidden or sealed, and kernel parameters.
 
-use super::mounts;
+use super::attach;
 use super::plan::{Builder, scratch};
 use crate::config::{Config, sysctl};
 use crate::host::Host;
@@ -17,14 +17,15 @@ pub(crate) fn set_parameters(plan: &mut Builder, config: &Config) {
 
 /// `linux.readonlyPaths` and `linux.maskedPaths`.
 pub(crate) fn restrict(plan: &mut Builder, config: &Config, host: &Host) {
+    let proc = if host.mount_setattr { Slot::NONE } else { scratch::PROC };
     for (index, path) in config.readonly_paths.iter().enumerate() {
         plan.about(format!("linux.readonlyPaths[{index}] {path}"));
         if path == "/" {
-            mounts::seal(plan, host, Slot::ROOT);
+            attach::seal(plan, host, Slot::ROOT);
             continue;
         }
         let path = plan.text(path);
-        plan.push(Op::ReadOnlyPath { path, by_remount: u32::from(!host.mount_setattr) });
+        plan.push(Op::ReadOnlyPath { path, proc });
     }
     if config.masked_paths.is_empty() {
         return;

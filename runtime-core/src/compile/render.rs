@@ -113,11 +113,11 @@ impl Display for Line<'_> {
             Op::SetAttr { mount, set, clear, propagation, recursive } => {
                 write!(f, " {} +{set:#x} -{clear:#x} {propagation:#x}{}", slot(mount), rec(recursive))
             }
-            Op::RemountBind { mount, set, clear } => write!(f, " {} +{set:#x} -{clear:#x}", slot(mount)),
-            Op::Remount { mount, flags, data } => write!(f, " {} {flags:#x} {}", slot(mount), text(data)),
+            Op::RemountBind { mount, set, clear, .. } => write!(f, " {} +{set:#x} -{clear:#x}", slot(mount)),
+            Op::Remount { mount, flags, data, .. } => write!(f, " {} {flags:#x} {}", slot(mount), text(data)),
             Op::Move { from, to } => write!(f, " {} -> {}", slot(from), slot(to)),
             Op::OpenTarget { path, target: kind, to } => write!(f, " {} {} -> {}", text(path), target(kind), slot(to)),
-            Op::Attach { mount, on } => write!(f, " {} -> {}", slot(mount), slot(on)),
+            Op::Attach { mount, on, keep } => write!(f, " {} -> {}{}", slot(mount), slot(on), if keep == 0 { "" } else { " keep" }),
             Op::AttachRoot { mount, path } => write!(f, " {} -> {}", slot(mount), text(path)),
             Op::CopyUp { from, to } => write!(f, " {} -> {}", slot(from), slot(to)),
             Op::MakeNode { dir, name, mode, major, minor, uid, gid } => {

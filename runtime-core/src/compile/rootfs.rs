@@ -1,7 +1,7 @@
 //! The root: assembled aside, switched to, and settled.
 
 use super::plan::{Builder, Source, scratch};
-use super::{Wishes, devices, mounts};
+use super::{Wishes, attach, devices, mounts};
 use crate::config::{Config, Membership, Mount, MountOptions, MountWhat, PropagationKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -22,12 +22,11 @@ pub(crate) fn assemble(plan: &mut Builder, config: &Config, host: &Host, wishes:
     plan.about("root.path");
     if mounts::is_foreign(config, host) {
         let tree = plan.source(Source::Tree { path: config.rootfs.clone(), recursive: true, id_map: None });
-        mounts::detach_from_host(plan, tree);
-        attach(plan, config, tree);
+        attach::attach_brought_root(plan, host, tree, &config.rootfs);
     } else {
-        let from = plan.text(config.rootfs.as_os_str().as_encoded_bytes());
-        plan.push(Op::CloneTree { from, recursive: 1, to: scratch::MOUNT });
-        attach(plan, config, scratch::MOUNT);
+        let path = plan.text(config.rootfs.as_os_str().as_encoded_bytes());
+        plan.push(Op::CloneTree { from: path, recursive: 1, to: scratch::MOUNT });
+        plan.push(Op::AttachRoot { mount: scratch::MOUNT, path });
     }
     for (index, mount) in config.mounts.iter().enumerate() {
         plan.about(format!("mounts[{index}] {}", mount.destination));
@@ -68,11 +67,6 @@ fn isolate(plan: &mut Builder, config: &Config, host: &Host) {
 /// Would what happens at the root be seen outside?
 pub(crate) fn is_shared(config: &Config) -> bool {
     config.rootfs_propagation.is_some_and(|propagation| propagation.kind == PropagationKind::Shared)
-}
-
-fn attach(plan: &mut Builder, config: &Config, tree: Slot) {
-    let path = plan.text(config.rootfs.as_os_str().as_encoded_bytes());
-    plan.push(Op::AttachRoot { mount: tree, path });
 }
 
 /// The directory with the notify socket.
@@ -122,7 +116,7 @@ pub(crate) fn settle(plan: &mut Builder, config: &Config, host: &Host) -> Result
         plan.about(format!("mounts[{index}] {}", mount.destination));
         let path = plan.text(&mount.destination);
         plan.push(Op::OpenTarget { path, target: Target::Existing, to: scratch::TARGET });
-        mounts::seal(plan, host, scratch::TARGET);
+        attach::seal(plan, host, scratch::TARGET);
     }
     if !devices::is_bound(config) {
         plan.about("/dev/null");
@@ -130,7 +124,7 @@ pub(crate) fn settle(plan: &mut Builder, config: &Config, host: &Host) -> Result
     }
     if config.rootfs_readonly {
         plan.about("root.readonly");
-        mounts::seal(plan, host, Slot::ROOT);
+        attach::seal(plan, host, Slot::ROOT);
     }
     Ok(())
 }

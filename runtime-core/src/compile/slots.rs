@@ -54,7 +54,8 @@ impl Held {
                 self.read(if mode_of == Slot::NONE { &[] } else { std::slice::from_ref(&mode_of) })?;
                 self.fill(to);
             }
-            Op::SetAttr { mount, .. } | Op::RemountBind { mount, .. } | Op::Remount { mount, .. } => self.read(&[mount])?,
+            Op::SetAttr { mount, .. } => self.read(&[mount])?,
+            Op::RemountBind { mount, proc, .. } | Op::Remount { mount, proc, .. } => self.read(&[mount, proc])?,
             Op::Move { from, to } => {
                 self.take(&[from])?;
                 self.fill(to);
@@ -63,14 +64,20 @@ impl Held {
                 self.read(&[Slot::ROOT])?;
                 self.fill(to);
             }
-            Op::Attach { mount, on } => self.take(&[mount, on])?,
+            Op::Attach { mount, on, keep: 0 } => self.take(&[mount, on])?,
+            Op::Attach { mount, on, .. } => {
+                self.read(&[mount])?;
+                self.take(&[on])?;
+            }
             Op::AttachRoot { mount, .. } => {
                 self.take(&[mount])?;
                 self.fill(Slot::ROOT);
             }
             Op::CopyUp { from, to } => self.read(&[from, to])?,
             Op::MakeNode { dir, .. } | Op::MakeSymlink { dir, .. } | Op::ReplaceBySymlink { dir, .. } => self.read(&[dir])?,
-            Op::Pivot { .. } | Op::MoveRoot | Op::Chroot | Op::ReadOnlyPath { .. } | Op::MakeCwd { .. } => self.read(&[Slot::ROOT])?,
+            Op::Pivot { .. } | Op::MoveRoot | Op::Chroot | Op::MakeCwd { .. } => self.read(&[Slot::ROOT])?,
+            Op::ReadOnlyPath { proc: Slot::NONE, .. } => self.read(&[Slot::ROOT])?,
+            Op::ReadOnlyPath { proc, .. } => self.read(&[Slot::ROOT, proc])?,
             Op::WriteProc { proc, .. } => self.read(&[proc])?,
             Op::Console { socket, .. } => {
                 self.read(&[Slot::ROOT])?;

@@ -44,7 +44,7 @@ impl Runtime {
         check_id(id)?;
         let config = &bundle(request)?.config;
         let placement = self.place(id, config)?;
-        let host = facts::host(config, &placement);
+        let host = facts::host(config, &placement).pretend(request.kernel);
         let plan = compile::create(config, &host, &self.wishes(id, request))?;
         let cgroups = placement.directories().map(|(_, path)| format!("cgroup {}\n", path.display()));
         let limits = config.resources.as_ref().map_or_else(|| Ok(Vec::new()), |resources| placement.preview(resources))?;
@@ -78,7 +78,7 @@ impl Attempt {
         let created = self.placement.create(config.resources.as_ref())?;
         let own = !self.placement.is_entered();
         self.reached = if own { Reached::Cgroups } else { Reached::Nothing };
-        let host = facts::host(config, &self.placement);
+        let host = facts::host(config, &self.placement).pretend(request.kernel);
         if request.notify_socket.is_some() {
             notify::make_directory(self.entry.path())?;
         }

@@ -77,6 +77,9 @@ pub struct Create {
     /// For tests: where the init fails.
     #[doc(hidden)]
     pub fail_at: Option<FailAt>,
+    /// For tests: as if the kernel were this old, its version's first two numbers.
+    #[doc(hidden)]
+    pub kernel: Option<(u32, u32)>,
 }
 
 impl Create {

@@ -73,16 +73,18 @@ impl Groups {
     }
 }
 
+/// The first two numbers of a kernel's version.
+pub(crate) type Version = (u32, u32);
+
 const CAP_SYS_ADMIN: u32 = 21;
 
 impl Host {
     /// Looks.
     pub(crate) fn look() -> Self {
-        let (major, minor) = kernel();
-        Self {
+        let host = Self {
             capabilities: permitted(),
-            mount_setattr: (major, minor) >= (5, 12),
-            exec_enters_time: (major, minor) >= (6, 1),
+            mount_setattr: false,
+            exec_enters_time: false,
             cgroup: Cgroups::None,
             rootfs_parent: None,
             gid: nix::unistd::getegid().as_raw(),
@@ -91,7 +93,14 @@ impl Host {
             files: Vec::new(),
             kcore: Path::new("/proc/kcore").exists(),
             apparmor: Path::new("/sys/kernel/security/apparmor").exists(),
-        }
+        };
+        host.pretend(Some(kernel()))
+    }
+
+    /// The same host with another kernel.
+    pub(crate) fn pretend(self, kernel: Option<Version>) -> Self {
+        let Some(version) = kernel else { return self };
+        Self { mount_setattr: version >= (5, 12), exec_enters_time: version >= (6, 1), ..self }
     }
 
     /// Is this source of a bind mount something other than a directory?
@@ -116,8 +125,8 @@ pub(crate) fn in_user_namespace() -> bool {
     map.split_ascii_whitespace().ne(["0", "0", "4294967295"])
 }
 
-/// The kernel's version, its first two numbers.
-fn kernel() -> (u32, u32) {
+/// The kernel's version.
+fn kernel() -> Version {
     let Ok(name) = nix::sys::utsname::uname() else { return (0, 0) };
     let release = name.release().to_string_lossy().into_owned();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|digits| digits.parse().unwrap_or(0));

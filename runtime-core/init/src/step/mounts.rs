@@ -85,32 +85,42 @@ pub(crate) fn set_attr(init: &Init<'_>, op: Op) -> Done {
 }
 
 /// `mount(2)` with `MS_REMOUNT | MS_BIND`. The flags it has must be given again, or the kernel takes them for cleared.
-pub(crate) fn remount_bind(init: &Init<'_>, mount: Slot, set: u32, clear: u32) -> Done {
-    let fd = init.fd(mount)?;
-    Ok(sys::mount(c"", FdPath::of(fd).text(), c"", sys::MS_REMOUNT | sys::MS_BIND | (mount_flags(fd)? & !clear) | set, c"")?)
+pub(crate) fn remount_bind(init: &Init<'_>, op: Op) -> Done {
+    let Op::RemountBind { mount, set, clear, proc } = op else { return Err(Errno::EINVAL.into()) };
+    let mount = init.fd(mount)?;
+    Ok(mount_on(init.fd(proc)?, mount, sys::MS_REMOUNT | sys::MS_BIND | (mount_flags(mount)? & !clear) | set, c"")?)
 }
 
 /// The `MS_*` flags a mount has, from `statfs(2)`.
 fn mount_flags(fd: Fd) -> sys::Result<u32> {
     const KEPT: u64 = 1 | 2 | 4 | 8 | 1024 | 2048;
-    const ST_RELATIME: u64 = 4096;
-    const MS_RELATIME: u32 = 1 << 21;
+    const MOVED: [(u64, u32); 2] = [(4096, 1 << 21), (8192, 256)];
     let flags = sys::statfs_flags(fd)?;
-    let relatime = if flags & ST_RELATIME != 0 { MS_RELATIME } else { 0 };
-    Ok((flags & KEPT) as u32 | relatime)
+    let moved = MOVED.iter().filter(|(st, _)| flags & st != 0).fold(0, |sum, (_, ms)| sum | ms);
+    Ok((flags & KEPT) as u32 | moved)
 }
 
-/// `mount(2)` with `MS_REMOUNT`.
-pub(crate) fn remount(init: &Init<'_>, mount: Slot, flags: u32, data: Text) -> Done {
-    let path = FdPath::of(init.fd(mount)?);
-    Ok(sys::mount(c"", path.text(), c"", sys::MS_REMOUNT | flags, init.plan.text(data)?)?)
+/// `mount(2)` on an open mount. It takes only a path: the descriptor's, in a procfs that nothing of the container can cover.
+fn mount_on(proc: Fd, mount: Fd, flags: u32, data: &CStr) -> sys::Result<()> {
+    sys::fchdir(proc)?;
+    let done = sys::mount(c"", FdPath::of(mount).text(), c"", flags, data);
+    sys::chdir(c"/")?;
+    done
+}
+
+/// `mount(2)` with `MS_REMOUNT`, or with propagation flags.
+pub(crate) fn remount(init: &Init<'_>, op: Op) -> Done {
+    let Op::Remount { mount, flags, data, proc } = op else { return Err(Errno::EINVAL.into()) };
+    Ok(mount_on(init.fd(proc)?, init.fd(mount)?, flags, init.plan.text(data)?)?)
 }
 
 /// `move_mount(2)`.
-pub(crate) fn attach(init: &mut Init<'_>, mount: Slot, on: Slot) -> Done {
+pub(crate) fn attach(init: &mut Init<'_>, mount: Slot, on: Slot, keep: u32) -> Done {
     sys::move_mount(init.fd(mount)?, init.fd(on)?)?;
-    init.clear(mount);
     init.clear(on);
+    if keep == 0 {
+        init.clear(mount);
+    }
     Ok(())
 }
 
@@ -159,16 +169,15 @@ fn if_there(root: Fd, path: &CStr) -> sys::Result<Option<Fd>> {
 }
 
 /// Covers a path by itself, read-only.
-pub(crate) fn read_only_path(init: &Init<'_>, path: Text, by_remount: u32) -> Done {
+pub(crate) fn read_only_path(init: &Init<'_>, path: Text, proc: Slot) -> Done {
     let Some(on) = if_there(init.fd(Slot::ROOT)?, init.plan.text(path)?)? else { return Ok(()) };
     let tree = sys::open_tree(on, c"", AT_RECURSIVE)?;
-    if by_remount == 0 {
+    if proc == Slot::NONE {
         sys::mount_setattr(tree, 0, MountAttr { set: u64::from(sys::MOUNT_ATTR_RDONLY), ..MountAttr::default() })?;
         sys::move_mount(tree, on)?;
     } else {
         sys::move_mount(tree, on)?;
-        let flags = sys::MS_REMOUNT | sys::MS_BIND | sys::MS_RDONLY | mount_flags(tree)?;
-        sys::mount(c"", FdPath::of(tree).text(), c"", flags, c"")?;
+        mount_on(init.fd(proc)?, tree, sys::MS_REMOUNT | sys::MS_BIND | sys::MS_RDONLY | mount_flags(tree)?, c"")?;
     }
     sys::close(tree);
     sys::close(on);
@@ -258,7 +267,7 @@ fn empty_fs(label: &CStr) -> sys::Result<Fd> {
     mount
 }
 
-/// `/proc/self/fd/N`, for the calls that take only paths. Before the switch, so `/proc` is the host's.
+/// `self/fd/N`, below a procfs.
 struct FdPath([u8; 32]);
 
 impl FdPath {
@@ -276,7 +285,7 @@ impl FdPath {
             }
         }
         let number = digits.iter().skip(digits.len().saturating_sub(count));
-        for (to, from) in text.iter_mut().zip(b"/proc/self/fd/".iter().chain(number)) {
+        for (to, from) in text.iter_mut().zip(b"self/fd/".iter().chain(number)) {
             *to = *from;
         }
         Self(text)
@@ -293,9 +302,7 @@ mod tests {
 
     #[test]
     fn a_descriptor_has_a_path() {
-        for (fd, path) in
-            [(0, c"/proc/self/fd/0"), (10, c"/proc/self/fd/10"), (1023, c"/proc/self/fd/1023"), (i32::MAX, c"/proc/self/fd/2147483647")]
-        {
+        for (fd, path) in [(0, c"self/fd/0"), (10, c"self/fd/10"), (1023, c"self/fd/1023"), (i32::MAX, c"self/fd/2147483647")] {
             assert_eq!(FdPath::of(fd).text(), path);
         }
     }

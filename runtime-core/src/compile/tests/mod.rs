@@ -253,6 +253,8 @@ fn the_default_config_on_an_old_kernel() {
         text(create(&config(&document).unwrap(), &changed_host(change), &wishes()))
     };
     expect![[r#"
+          rlimit 7 1024 1024
+        + open-proc -> proc
           reopen-null
         - set-attr root +0x1 -0x0 0x0
         + remount-bind root +0x1 -0x0

@@ -23,12 +23,12 @@ fn a_read_only_bind_on_an_old_kernel_is_remounted() {
         json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "ro"]}]}),
         old,
         expect![[r#"
-          attach mount -> target
-        + clone-tree "/srv" rec -> mount
-        + open-target "/data" dir -> target
-        + remount-bind mount +0x1 -0x0
-        + attach mount -> target
-    "#]],
+              attach mount -> target
+            + clone-tree "/srv" rec -> mount
+            + open-target "/data" dir -> target
+            + attach mount -> target keep
+            + remount-bind mount +0x1 -0x0
+        "#]],
     );
 }
 
@@ -154,8 +154,8 @@ fn an_id_mapped_mount_is_mapped_before_it_can_be_seen() {
             + bring s5 gate report
               attach mount -> target
             + move s3 -> mount
-            + set-attr mount +0x0 -0x0 0x80000 rec
             + open-target "/data" dir -> target
+            + set-attr mount +0x0 -0x0 0x80000 rec
             + attach mount -> target
               meet 3
             - park s3 s4

@@ -8,36 +8,37 @@ fn a_user_namespace_gets_its_mounts_and_limits_from_outside() {
         user_namespace(),
         same,
         expect![[r#"
-        - clone mount,pid into-cgroup
-        - bring s3 gate
-        - bring s4 gate report
-        + clone user,mount,pid into-cgroup
-        + map-uid 0 100000 65536
-        + map-gid 0 100000 65536
-        + bring s3 tree /r rec
-        + bring s4 tree /dev rec
-        + bring s5 tree /srv
-        + bring s6 gate
-        + bring s7 gate report
-          session-keyring "_ses.web1"
-        + unshare ipc
-          propagation "/" 0x84000
-        - clone-tree "/r" rec -> mount
-        - attach-root mount -> "/r"
-        - clone-tree "/dev" rec -> mount
-        + set-attr s3 +0x0 -0x0 0x80000 rec
-        + attach-root s3 -> "/r"
-        + move s4 -> mount
-        + set-attr mount +0x0 -0x0 0x80000 rec
-          attach mount -> target
-        + move s5 -> mount
-        + set-attr mount +0x0 -0x0 0x80000 rec
-        + open-target "/data" dir -> target
-        + attach mount -> target
-          meet 3
-        - park s3 s4
-        + park s6 s7
-    "#]],
+            - clone mount,pid into-cgroup
+            - bring s3 gate
+            - bring s4 gate report
+            + clone user,mount,pid into-cgroup
+            + map-uid 0 100000 65536
+            + map-gid 0 100000 65536
+            + bring s3 tree /r rec
+            + bring s4 tree /dev rec
+            + bring s5 tree /srv
+            + bring s6 gate
+            + bring s7 gate report
+              session-keyring "_ses.web1"
+            + unshare ipc
+              propagation "/" 0x84000
+            - clone-tree "/r" rec -> mount
+            - attach-root mount -> "/r"
+            - clone-tree "/dev" rec -> mount
+            + set-attr s3 +0x0 -0x0 0x80000 rec
+            + attach-root s3 -> "/r"
+            + move s4 -> mount
+              open-target "/dev" dir -> target
+            + set-attr mount +0x0 -0x0 0x80000 rec
+              attach mount -> target
+            + move s5 -> mount
+            + open-target "/data" dir -> target
+            + set-attr mount +0x0 -0x0 0x80000 rec
+            + attach mount -> target
+              meet 3
+            - park s3 s4
+            + park s6 s7
+        "#]],
     );
 }
 
@@ -70,41 +71,42 @@ fn a_user_namespace_beside_a_joined_one_is_hopped_into() {
         patch,
         same,
         expect![[r#"
-        - clone mount,pid into-cgroup
-        - bring s3 gate
-        - bring s4 gate report
-        + clone into-cgroup
-        + map-uid 0 100000 65536
-        + map-gid 0 100000 65536
-        + bring s3 namespace /proc/7/ns/net
-        + bring s4 tree /r rec
-        + bring s5 tree /dev rec
-        + bring s6 tree /srv
-        + bring s7 gate
-        + bring s8 gate report
-          hide
-        + join s3 network
-        + hop user,mount,pid
-        + become-root without-groups
-          session-keyring "_ses.web1"
-        + unshare ipc
-          propagation "/" 0x84000
-        - clone-tree "/r" rec -> mount
-        - attach-root mount -> "/r"
-        - clone-tree "/dev" rec -> mount
-        + set-attr s4 +0x0 -0x0 0x80000 rec
-        + attach-root s4 -> "/r"
-        + move s5 -> mount
-        + set-attr mount +0x0 -0x0 0x80000 rec
-          attach mount -> target
-        + move s6 -> mount
-        + set-attr mount +0x0 -0x0 0x80000 rec
-        + open-target "/data" dir -> target
-        + attach mount -> target
-          meet 3
-        - park s3 s4
-        + park s7 s8
-    "#]],
+            - clone mount,pid into-cgroup
+            - bring s3 gate
+            - bring s4 gate report
+            + clone into-cgroup
+            + map-uid 0 100000 65536
+            + map-gid 0 100000 65536
+            + bring s3 namespace /proc/7/ns/net
+            + bring s4 tree /r rec
+            + bring s5 tree /dev rec
+            + bring s6 tree /srv
+            + bring s7 gate
+            + bring s8 gate report
+              hide
+            + join s3 network
+            + hop user,mount,pid
+            + become-root without-groups
+              session-keyring "_ses.web1"
+            + unshare ipc
+              propagation "/" 0x84000
+            - clone-tree "/r" rec -> mount
+            - attach-root mount -> "/r"
+            - clone-tree "/dev" rec -> mount
+            + set-attr s4 +0x0 -0x0 0x80000 rec
+            + attach-root s4 -> "/r"
+            + move s5 -> mount
+              open-target "/dev" dir -> target
+            + set-attr mount +0x0 -0x0 0x80000 rec
+              attach mount -> target
+            + move s6 -> mount
+            + open-target "/data" dir -> target
+            + set-attr mount +0x0 -0x0 0x80000 rec
+            + attach mount -> target
+              meet 3
+            - park s3 s4
+            + park s7 s8
+        "#]],
     );
 }
 
@@ -142,33 +144,34 @@ fn a_joined_user_namespace_is_joined_last_by_root_and_first_by_others() {
         patch(),
         same,
         expect![[r#"
-        - clone mount,pid into-cgroup
-        - bring s3 gate
-        - bring s4 gate report
-        + clone into-cgroup
-        + bring s3 namespace /proc/7/ns/net
-        + bring s4 namespace /proc/7/ns/user
-        + bring s5 tree /r rec
-        + bring s6 tree /dev rec
-        + bring s7 gate
-        + bring s8 gate report
-          hide
-        + join s3 network
-        + join s4 user
-        + become-root
-        + hop mount,pid
-          propagation "/" 0x84000
-        - clone-tree "/r" rec -> mount
-        - attach-root mount -> "/r"
-        - clone-tree "/dev" rec -> mount
-        + set-attr s5 +0x0 -0x0 0x80000 rec
-        + attach-root s5 -> "/r"
-        + move s6 -> mount
-        + set-attr mount +0x0 -0x0 0x80000 rec
-          meet 3
-        - park s3 s4
-        + park s7 s8
-    "#]],
+            - clone mount,pid into-cgroup
+            - bring s3 gate
+            - bring s4 gate report
+            + clone into-cgroup
+            + bring s3 namespace /proc/7/ns/net
+            + bring s4 namespace /proc/7/ns/user
+            + bring s5 tree /r rec
+            + bring s6 tree /dev rec
+            + bring s7 gate
+            + bring s8 gate report
+              hide
+            + join s3 network
+            + join s4 user
+            + become-root
+            + hop mount,pid
+              propagation "/" 0x84000
+            - clone-tree "/r" rec -> mount
+            - attach-root mount -> "/r"
+            - clone-tree "/dev" rec -> mount
+            + set-attr s5 +0x0 -0x0 0x80000 rec
+            + attach-root s5 -> "/r"
+            + move s6 -> mount
+              open-target "/dev" dir -> target
+            + set-attr mount +0x0 -0x0 0x80000 rec
+              meet 3
+            - park s3 s4
+            + park s7 s8
+        "#]],
     );
     check(
         patch(),
