@@ -8,7 +8,7 @@
 //!
 //! Invariant: nothing but the `READY=` line goes through: a container does not speak for the host's service.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::socket::{Address, send_fd};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -144,12 +144,12 @@ fn connect(host: &Path) -> Result<UnixDatagram> {
     connected.map_err(|error| Error::io("connect", host, error))
 }
 
+/// One that never answers does not know this protocol; it has been told all the same.
 fn wait_closed(pipe: BorrowedFd<'_>, deadline: Instant) -> Result<()> {
     loop {
         let millis = deadline.saturating_duration_since(Instant::now()).as_millis();
         let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(pipe, PollFlags::POLLIN)], timeout) {
-            Ok(0) => return Err(Error::new(ErrorKind::Call, "notify: the service manager did not answer within 30 s")),
             Ok(_) => return Ok(()),
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(Error::call("poll", "barrier", errno)),
@@ -272,7 +272,6 @@ mod tests {
     #[test]
     fn a_silent_service_manager_is_not_waited_for_for_ever() {
         let (ours, _theirs) = pipe().unwrap();
-        let error = wait_closed(ours.as_fd(), Instant::now() + Duration::from_millis(20)).unwrap_err();
-        assert_eq!(error.to_string(), "notify: the service manager did not answer within 30 s");
+        wait_closed(ours.as_fd(), Instant::now() + Duration::from_millis(20)).unwrap();
     }
 }

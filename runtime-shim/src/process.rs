@@ -27,6 +27,7 @@ pub(crate) static CAP: Flag = Flag::texts("cap", "CAP", "add a capability").shor
 pub(crate) fn wanted(args: &Args, container: &Container, log: &Log) -> Result<Process, Failure> {
     match args.path(&PROCESS) {
         Some(file) => read(&file, log),
+        None if args.rest().is_empty() => Err(Failure::new(messages::NO_COMMAND)),
         None => changed(container.process()?, args, log),
     }
 }

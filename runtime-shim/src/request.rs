@@ -12,7 +12,7 @@ pub(crate) fn create(args: &Args) -> Result<Create, Failure> {
     Ok(Create {
         bundle: bundle(args)?,
         terminal: args.path(&CONSOLE_SOCKET).map_or(Terminal::Inherit, Terminal::Socket),
-        preserve_fds: preserved(args)?,
+        preserve_fds: preserved(args)?.saturating_add(listening()),
         listen_fds: listening(),
         pivot: if args.on(&NO_PIVOT) { Pivot::Move } else { Pivot::Root },
         keyring: if args.on(&NO_NEW_KEYRING) { Keyring::Inherit } else { Keyring::New },
@@ -37,8 +37,8 @@ pub(crate) fn preserved(args: &Args) -> Result<u32, Failure> {
     u32::try_from(count).map_err(|_| Failure::new(messages::not_a("preserve-fds", &count.to_string(), "a number of file descriptors")))
 }
 
-/// How many sockets an activating parent hands over. They are ours only if `$LISTEN_PID` says so: a grandchild inherits the variables too.
-pub(crate) fn listening() -> u32 {
+/// How many sockets an activating parent hands over, from 3 on; what `--preserve-fds` counts follows them. They are ours only if `$LISTEN_PID` says so: a grandchild inherits the variables too.
+fn listening() -> u32 {
     let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
     match number("LISTEN_PID") {
         Some(pid) if pid == std::process::id() => number("LISTEN_FDS").unwrap_or(0),

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use nix::unistd::{Uid, geteuid};
 use runtime_core::{CgroupDriver, Rootless, Runtime};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// What every verb starts from.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Root {
 
     fn resolve(globals: &Args) -> Result<Self, Failure> {
         match globals.path(&ROOT) {
-            Some(path) if path == Path::new("/") => Err(Failure::new("--root must not be /")),
+            Some(path) if is_slash(&path) => Err(Failure::new("--root must not be /")),
             Some(path) => Ok(Self::Given(path)),
             None => Ok(Self::default_for(std::env::var_os("XDG_RUNTIME_DIR"), is_plain_root)),
         }
@@ -66,6 +66,16 @@ impl Root {
             Self::System => Path::new(Self::SYSTEM),
         }
     }
+}
+
+/// Is it `/`, however it is written?
+fn is_slash(path: &Path) -> bool {
+    let depth = path.components().fold(0_usize, |depth, part| match part {
+        Component::Normal(_) => depth + 1,
+        Component::ParentDir => depth.saturating_sub(1),
+        _ => depth,
+    });
+    depth == 0
 }
 
 /// Root, and not the root of a user's own namespace (where `$USER` still tells the difference).
@@ -90,7 +100,8 @@ fn driver(globals: &Args) -> Result<CgroupDriver, Failure> {
 
 fn rootless(globals: &Args) -> Result<Rootless, Failure> {
     match globals.text(&ROOTLESS) {
-        None | Some("auto") => Ok(Rootless::Auto),
+        None => Ok(Rootless::Auto),
+        Some(text) if text.eq_ignore_ascii_case("auto") => Ok(Rootless::Auto),
         Some(text) => match units::boolean(text) {
             Some(true) => Ok(Rootless::Yes),
             Some(false) => Ok(Rootless::No),
@@ -137,6 +148,9 @@ mod tests {
         check("--rootless=true", "Files Yes");
         check("--rootless false", "Files No");
         check("--rootless=auto", "Files Auto");
+        check("--rootless=AUTO", "Files Auto");
+        check("--rootless=", "Files Auto");
+        check("--rootless=0", "Files No");
         check("--rootless sometimes", "invalid rootless: sometimes (it is one of true, false, auto)");
     }
 
@@ -147,7 +161,9 @@ mod tests {
 
     #[test]
     fn a_given_root_is_absolute_and_never_slash() {
-        check("--root /", "--root must not be /");
+        for slash in ["/", "//", "/.", "/some/..", "/../some/./.."] {
+            check(&format!("--root {slash}"), "--root must not be /");
+        }
         let given = settings("--root some/where").map(|s| s.root.path().to_owned());
         assert!(given.is_ok_and(|path| path.is_absolute() && path.ends_with("some/where")));
     }

@@ -84,6 +84,10 @@ fn a_wrong_flag_is_refused_in_runcs_words() {
         (Same::Words, &["create", "--preserve-fds", "x", "a"]),
         (Same::Page, &["create", "--nosuch", "a"]),
         (Same::Code, &["nosuch"]),
+        (Same::Words, &["create", "---bundle", "a"]),
+        (Same::Words, &["delete", "--force=x", "a"]),
+        (Same::Words, &["events", "--interval", "5", "a"]),
+        (Same::Words, &["exec", "--tty=maybe", "a", "true"]),
     ]);
 }
 
@@ -219,7 +223,21 @@ fn spec_writes_a_config_once() {
     world.shim(&["spec", "-b", "."]).ok();
     let config: serde_json::Value = serde_json::from_slice(&fs::read(world.dir.join("config.json")).unwrap()).unwrap();
     assert!(config["ociVersion"].is_string());
-    world.shim(&["spec"]).fails(1, "config.json exists");
+    world.shim(&["spec"]).fails(1, "File config.json exists. Remove it first");
+}
+
+/// Rootless podman and people: the file is for the user who asked.
+#[test]
+fn spec_for_a_user_maps_that_user_and_has_no_cgroups() {
+    let world = World::new();
+    world.shim(&["spec", "--rootless"]).ok();
+    let text = fs::read_to_string(world.dir.join("config.json")).unwrap();
+    assert!(text.starts_with("{\n\t\"ociVersion\""), "{text}");
+    let config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(config["linux"]["uidMappings"][0]["hostID"], nix::unistd::geteuid().as_raw());
+    assert!(config["linux"]["namespaces"].as_array().unwrap().contains(&serde_json::json!({"type": "user"})));
+    assert!(config["linux"]["resources"].is_null());
+    world.shim(&["spec", "--bundle", "/nosuch"]).fails(1, "no such file or directory");
 }
 
 #[test]

@@ -12,10 +12,10 @@ use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 use world::{Said, World, finish, until};
 
-/// The arguments containerd's shim puts before every verb.
+/// The arguments containerd's shim puts before every verb; `criu` came from shims of containerd 1.
 fn containerd(world: &World, words: &[&str]) -> Said {
     let log = world.path("log.json");
-    world.shim(&[&["--log", log.as_str(), "--log-format", "json"], words].concat())
+    world.shim(&[&["--log", log.as_str(), "--log-format", "json", "--rootless=false", "--criu", "criu"], words].concat())
 }
 
 /// The pid file as go-runc reads it: `strconv.Atoi` of the whole.
@@ -167,6 +167,118 @@ fn cri_o_executes_attached() {
     let mut cat = world.call(&["exec", "c1", "cat"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     cat.stdin.take().unwrap().write_all(b"through").unwrap();
     assert_eq!(cat.wait_with_output().unwrap().stdout, b"through");
+}
+
+/// cri-o gives an attached exec a process document, and takes its code from the runtime.
+#[test]
+fn cri_o_executes_a_document_attached() {
+    let Some(world) = World::with_containers() else { return };
+    let (bundle, process) = (world.bundle("sleep 100"), world.path("process.json"));
+    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+    let wanted = json!({"user": {"uid": 0, "gid": 0}, "args": ["sh", "-c", "cat; exit 9"], "cwd": "/", "env": ["PATH=/bin"]});
+    fs::write(&process, wanted.to_string()).unwrap();
+    fs::write(world.path("input"), "through").unwrap();
+    // Flags that describe a process mean nothing beside a document, nor do more words.
+    let words = ["exec", "--process", &process, "--cwd", "/nosuch", "--env", "A", "c1", "false"];
+    let said = finish(world.call(&words).stdin(fs::File::open(world.path("input")).unwrap()));
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (9, "through", ""));
+}
+
+/// 255 is exec's own; engines and scripts tell it from the program's code.
+#[test]
+fn every_failure_of_exec_is_255() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("sleep 100");
+    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+    fs::write(world.path("broken.json"), "{").unwrap();
+    fs::write(world.path("empty.json"), "{}").unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        (&["nope", "true"], "exec failed: container does not exist"),
+        (&["c1"], "exec failed: exec args cannot be empty"),
+        (&["c1", "nosuch"], "executable file not found in $PATH"),
+        (&["c1", "/nosuch"], "no such file or directory"),
+        (&["--cwd", "relative", "c1", "true"], "cwd"),
+        (&["--cwd", "/nosuch", "c1", "true"], "no such file or directory"),
+        (&["--user", "root", "c1", "true"], "user"),
+        (&["--user", "1:", "c1", "true"], "user"),
+        (&["-g", "-1", "c1", "true"], "additional-gids"),
+        (&["--process", "nosuch.json", "c1"], "nosuch.json: no such file or directory"),
+        (&["--process", "broken.json", "c1"], "broken.json"),
+        (&["--process", "empty.json", "c1"], "args must not be empty"),
+        (&["--preserve-fds", "1", "c1", "true"], "unable to stat preserved-fd 0 (of 1)"),
+        (&["--process-label", "a:b:c:d", "c1", "true"], "exec failed: "),
+        (&["--pid-file", "/nosuch/pid", "c1", "true"], "no such file or directory"),
+    ];
+    for (words, sentence) in cases {
+        let said = world.shim(&[&["exec"], *words].concat());
+        assert!(said.code == 255 && said.err.lines().count() == 1 && said.err.contains(sentence), "{words:?}: {said:?}");
+        assert_eq!(said.out, "", "{words:?}");
+    }
+    // A command line that is not understood is no failure of exec.
+    assert_eq!(world.shim(&["exec", "--nosuch", "c1", "true"]).code, 1);
+    assert_eq!(world.shim(&["exec"]).code, 1);
+}
+
+/// What `exec` says of a process on the command line: docker and podman say it in a document, people and runc's tests here.
+#[test]
+fn exec_takes_a_process_from_the_command_line() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle_with(json!(["sleep", "100"]), |config| {
+        config["process"]["capabilities"] = json!({"bounding": ["CAP_KILL"], "effective": ["CAP_KILL"], "permitted": ["CAP_KILL"]});
+        config["process"]["env"].as_array_mut().unwrap().push("A=config".into());
+    });
+    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+    let exec = |flags: &[&str], script: &str| world.shim(&[&["exec"], flags, &["c1", "sh", "-c", script]].concat()).ok();
+    let status =
+        |flags: &[&str], name: &str| exec(flags, &format!("grep {name}: /proc/self/status")).split_whitespace().nth(1).unwrap().to_owned();
+    assert_eq!(status(&[], "CapEff"), "0000000000000020");
+    assert_eq!(status(&["--cap", "CAP_CHOWN", "-c", "CAP_FOWNER"], "CapEff"), "0000000000000029");
+    assert_eq!(status(&["--cap", "CAP_CHOWN"], "CapInh"), "0000000000000000");
+    assert_eq!([status(&[], "NoNewPrivs"), status(&["--no-new-privs"], "NoNewPrivs")], ["0", "1"]);
+    assert_eq!(exec(&["-u=5:6", "-g", "7", "--additional-gids=8"], "id -u; id -G"), "5\n6 7 8\n");
+    assert_eq!(exec(&[], "echo $A"), "config\n");
+    assert_eq!(exec(&["-e", "A=b", "--env=C=d,e"], "echo $A $C"), "b d,e\n");
+    assert_eq!(exec(&["--cwd=", "--user=", "--apparmor=", "--process-label="], "pwd; id -u"), "/\n0\n");
+}
+
+/// runc's tests, docker's `top`, and people: the host's `ps`, with options in one word or in many.
+#[test]
+fn moby_lists_processes_with_the_options_of_the_hosts_ps() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("sleep 100");
+    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+    let pid = world.state("c1")["pid"].to_string();
+    let first = |words: &[&str]| {
+        let table = world.shim(&[&["ps"], words].concat()).ok();
+        assert!(table.lines().skip(1).any(|line| line.split_whitespace().any(|word| word == pid)), "{words:?}: {table}");
+        table.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(first(&["c1"]), "UID PID PPID C STIME TTY TIME CMD");
+    assert_eq!(first(&["c1", "-e", "-x"]), "PID TTY STAT TIME COMMAND");
+    assert_eq!(first(&["--format", "table", "c1", "aux"]), "USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND");
+    assert_eq!(first(&["-f=table", "c1", "-eo", "comm,pid"]), "COMMAND PID");
+    world.shim(&["ps", "c1", "--nosuch"]).fails(1, "ps: exit status: 1: error: unknown gnu long option");
+    world.shim(&["ps", "c1", "-eo", "comm"]).fails(1, "PID");
+    world.shim(&["ps", "--format", "xml", "c1"]).fails(1, "invalid format option");
+    world.shim(&["kill", "c1", "KILL"]).ok();
+    world.wait_for("c1", "stopped");
+    assert_eq!(world.shim(&["ps", "c1"]).ok().lines().count(), 1);
+    assert_eq!(world.shim(&["ps", "-f", "json", "c1"]).ok(), "null\n");
+}
+
+/// go-runc, podman and cri-o decode it; scripts read its lines.
+#[test]
+fn go_runc_and_podman_read_a_state() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("sleep 100");
+    world.shim(&["create", "--bundle", &bundle, "c1"]).ok();
+    let said = world.shim(&["state", "c1"]).ok();
+    let names: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("  \"")?.split('"').next()).collect();
+    assert_eq!(names, ["ociVersion", "id", "pid", "status", "bundle", "rootfs", "created", "annotations", "owner"]);
+    assert!(said.starts_with("{\n  \"") && said.ends_with('}'), "{said}");
+    let created = world.state("c1")["created"].as_str().unwrap().to_owned();
+    // Go's time.RFC3339Nano.
+    assert!(created.ends_with('Z') && created.as_bytes().get(10) == Some(&b'T') && created.len() >= 20, "{created}");
 }
 
 /// cri-o compares these words with their case when it kills, and takes any failure of `state` for a stopped container.

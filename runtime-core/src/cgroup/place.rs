@@ -212,21 +212,27 @@ impl Placement {
         Ok(moved)
     }
 
-    /// The sub-cgroup that `exec --cgroup [CONTROLLER[,CONTROLLER]:]PATH` names, in the hierarchies it names. It must exist.
-    pub(crate) fn within(&self, wanted: &str) -> Result<Self> {
+    /// The sub-cgroups that every `exec --cgroup [CONTROLLER[,CONTROLLER]:]PATH` names, in the hierarchies it names. They must exist.
+    pub(crate) fn within(&self, wanted: &[String]) -> Result<Self> {
+        wanted.iter().try_fold(self.clone(), |inside, one| self.moved(inside, one))
+    }
+
+    /// `inside`, with one more of the hierarchies below this place.
+    fn moved(&self, mut inside: Self, wanted: &str) -> Result<Self> {
         let (controllers, path) = wanted.split_once(':').unwrap_or(("", wanted));
         let inner = below(path)?;
-        let mut inside = self.clone();
         for name in controllers.split(',').filter(|name| !name.is_empty()) {
             if self.dir(name).is_none() {
                 return Err(Error::new(ErrorKind::Unsupported, format!("unknown controller {name} in the sub-cgroup {wanted:?}")));
             }
         }
-        for group in &mut inside.groups {
-            let named = controllers.is_empty() || controllers.split(',').any(|name| group.controllers.iter().any(|own| own == name));
+        for (group, own) in inside.groups.iter_mut().zip(&self.groups) {
+            let named = controllers.is_empty() || controllers.split(',').any(|name| own.controllers.iter().any(|its| its == name));
             if named || self.version() == Version::Two {
-                group.dir.push(&inner);
-                std::fs::metadata(&group.dir).map_err(|error| Error::io("stat", &group.dir, error))?;
+                // From the top each time: `cpu` and `cpuacct` may be one hierarchy.
+                group.dir = own.dir.join(&inner);
+                let found = std::fs::metadata(&group.dir).map_err(|error| Error::io("stat", &group.dir, error));
+                found.map_err(|error| error.during("error adding pid to cgroups"))?;
             }
         }
         Ok(inside)
@@ -357,6 +363,6 @@ mod tests {
     fn a_sub_cgroup_does_not_escape() {
         let wanted = Wanted { path: Some("/a"), id: "web1", driver: CgroupDriver::Files, refusal: Refusal::Fatal };
         let placement = Layout::unified("/c".into(), "/nowhere".into()).place(&wanted).unwrap();
-        assert_eq!(placement.within("../b").unwrap_err().to_string(), "bad sub cgroup path: ../b");
+        assert_eq!(placement.within(&["../b".into()]).unwrap_err().to_string(), "bad sub cgroup path: ../b");
     }
 }

@@ -256,7 +256,7 @@ fn sub_cgroups_are_counted_and_removed() {
             std::fs::write(dir.join("a/b").join(name), &value).unwrap();
         }
     }
-    let inside = ours.0.within("a/b").unwrap();
+    let inside = ours.0.within(&["a/b".into()]).unwrap();
     let mut shell = Shell::within(&inside, "sleep 60");
     assert_eq!(ours.0.pids().unwrap(), [pid(&shell.0)]);
     assert_eq!(ours.0.of_process(pid(&shell.0)).unwrap().dir("devices"), inside.dir("devices"));
@@ -270,8 +270,24 @@ fn sub_cgroups_are_counted_and_removed() {
 fn a_sub_cgroup_must_exist() {
     let Some(mut ours) = Ours::new() else { return };
     ours.create();
-    assert_eq!(ours.0.within("nowhere").unwrap_err().errno(), Some(nix::libc::ENOENT));
-    assert!(ours.0.within("rainbow:/").is_err() || ours.0.is_unified());
+    assert_eq!(ours.0.within(&["nowhere".into()]).unwrap_err().errno(), Some(nix::libc::ENOENT));
+    assert!(ours.0.within(&["rainbow:/".into()]).is_err() || ours.0.is_unified());
+}
+
+#[test]
+fn each_hierarchy_has_a_sub_cgroup_of_its_own() {
+    let Some(mut ours) = Ours::new() else { return };
+    ours.create();
+    if ours.0.version() == Version::Two {
+        return;
+    }
+    let [own, pids] = ["memory", "pids"].map(|name| ours.0.dir(name).unwrap().to_owned());
+    std::fs::create_dir(own.join("a")).unwrap();
+    std::fs::create_dir(pids.join("b")).unwrap();
+    let inside = ours.0.within(&["memory:a".into(), "pids:b".into()]).unwrap();
+    assert_eq!((inside.dir("memory"), inside.dir("pids")), (Some(&*own.join("a")), Some(&*pids.join("b"))));
+    assert_eq!(inside.dir("freezer"), ours.0.dir("freezer"));
+    assert_eq!(ours.0.within(&["memory:a".into(), "memory:a".into()]).unwrap().dir("memory"), Some(&*own.join("a")));
 }
 
 #[test]

@@ -237,7 +237,7 @@ pub(super) fn check_preserved(count: u32) -> Result<()> {
     for fd in 3..3 + count.cast_signed() {
         let passed = crate::spawn::sys::is_inherited(fd);
         if !passed {
-            let what = format!("unable to stat preserved-fd {} (of {count}): not passed by the caller", fd - 2);
+            let what = format!("unable to stat preserved-fd {} (of {count}): no such file or directory", fd - 3);
             return Err(Error::new(ErrorKind::InvalidConfig, what));
         }
     }

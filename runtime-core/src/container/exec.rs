@@ -38,8 +38,8 @@ pub struct Exec {
     pub pid_file: Option<PathBuf>,
     /// Receives a pidfd.
     pub pidfd_socket: Option<PathBuf>,
-    /// A sub-cgroup of the container's: `[controller,…:]path`.
-    pub cgroup: Option<String>,
+    /// Sub-cgroups of the container's: one `path`, or on v1 any number of `controller,…:path`.
+    pub cgroups: Vec<String>,
     /// May the container be paused?
     pub paused: IgnorePaused,
 }
@@ -55,7 +55,7 @@ impl Exec {
             preserve_fds: 0,
             pid_file: None,
             pidfd_socket: None,
-            cgroup: None,
+            cgroups: Vec::new(),
             paused: IgnorePaused::default(),
         }
     }
@@ -104,17 +104,14 @@ impl Container {
         super::create::check_preserved(request.preserve_fds)?;
         let config = self.config()?;
         let process = with_defaults(&request.process, config)?;
-        let placement = match &request.cgroup {
-            Some(wanted) => placement.within(wanted)?,
-            None => placement,
-        };
+        let placement = placement.within(&request.cgroups)?;
         let wishes = self.exec_wishes(request);
         let (plan, cgroup) = self.exec_plan(config, &process, (&placement, &wishes))?;
         let moved = |error: &Error| matches!(error.errno(), Some(nix::libc::EBUSY | nix::libc::EOPNOTSUPP));
         let elsewhere: Option<OwnedFd>;
         let mut child = match self.exec_child(&plan, request, (&placement, cgroup.as_ref())) {
             // The container has put its processes into cgroups below, and a cgroup with children holds none itself.
-            Err(error) if cgroup.is_some() && moved(&error) => {
+            Err(error) if cgroup.is_some() && request.cgroups.is_empty() && moved(&error) => {
                 elsewhere = placement.of_process(self.init_pid().ok_or_else(not_running)?)?.directory()?;
                 self.exec_child(&plan, request, (&placement, elsewhere.as_ref()))?
             }

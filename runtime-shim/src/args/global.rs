@@ -19,9 +19,11 @@ pub(crate) static SYSTEMD_CGROUP: Flag =
         .more("Only create and run look at it: later verbs use what the container was made with.");
 pub(crate) static CGROUP_MANAGER: Flag = Flag::text("cgroup-manager", "WHICH", "how cgroups are made: cgroupfs, systemd or disabled");
 pub(crate) static ROOTLESS: Flag = Flag::text("rootless", "WHEN", "go on where cgroups may not be written: true, false or auto");
+/// runc took it until 1.4, and shims of that time pass it.
+static CRIU: Flag = Flag::text("criu", "PATH", "accepted, without effect").hidden();
 pub(super) static HELP: Flag = Flag::switch("help", "show help").short("h");
 pub(super) static VERSION: Flag = Flag::switch("version", "show the version").short("v");
 
 /// Every flag that may stand before the verb, in the order of the help.
 pub(crate) static GLOBALS: &[&Flag] =
-    &[&ROOT, &LOG, &LOG_FORMAT, &LOG_LEVEL, &DEBUG, &SYSTEMD_CGROUP, &CGROUP_MANAGER, &ROOTLESS, &HELP, &VERSION];
+    &[&ROOT, &LOG, &LOG_FORMAT, &LOG_LEVEL, &DEBUG, &SYSTEMD_CGROUP, &CGROUP_MANAGER, &ROOTLESS, &CRIU, &HELP, &VERSION];

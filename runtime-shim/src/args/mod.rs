@@ -99,10 +99,10 @@ impl Args {
         }
     }
 
-    /// The text of a flag; the last one wins.
+    /// The text of a flag; the last one wins, and an empty one is none.
     pub(crate) fn text(&self, flag: &Flag) -> Option<&str> {
         match self.last(flag)? {
-            Value::Text(text) => Some(text),
+            Value::Text(text) => Some(text.as_str()).filter(|text| !text.is_empty()),
             _ => None,
         }
     }
@@ -115,9 +115,9 @@ impl Args {
         })
     }
 
-    /// A flag's text as a path that stays right when the working directory changes. An empty one is none.
+    /// A flag's text as a path that stays right when the working directory changes.
     pub(crate) fn path(&self, flag: &Flag) -> Option<PathBuf> {
-        self.text(flag).filter(|text| !text.is_empty()).map(|text| std::path::absolute(text).unwrap_or_else(|_| text.into()))
+        self.text(flag).map(|text| std::path::absolute(text).unwrap_or_else(|_| text.into()))
     }
 
     /// The number of a flag.

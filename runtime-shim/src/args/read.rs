@@ -89,6 +89,7 @@ fn flags(words: &[String], known: &[&'static Flag], order: Order) -> Result<Args
                     break;
                 }
             }
+            Word::Odd => return Err(messages::bad_flag(word)),
             Word::Flag { name, value } => {
                 let flag = lookup(known, name)?;
                 args.given.push((flag, value_of(flag, name, value, &mut words)?));
@@ -103,7 +104,12 @@ fn flags(words: &[String], known: &[&'static Flag], order: Order) -> Result<Args
 enum Word<'a> {
     Argument,
     End,
-    Flag { name: &'a str, value: Option<&'a str> },
+    /// Dashes, but no name after them.
+    Odd,
+    Flag {
+        name: &'a str,
+        value: Option<&'a str>,
+    },
 }
 
 impl<'a> Word<'a> {
@@ -113,6 +119,9 @@ impl<'a> Word<'a> {
             return Self::End;
         }
         let name = one.strip_prefix('-').unwrap_or(one);
+        if name.starts_with(['-', '=']) {
+            return Self::Odd;
+        }
         match name.split_once('=') {
             Some((name, value)) => Self::Flag { name, value: Some(value) },
             None => Self::Flag { name, value: None },
@@ -131,7 +140,10 @@ fn value_of<'a>(flag: &Flag, name: &str, inline: Option<&str>, next: &mut impl I
         (None, Takes::Switch) => return Ok(Value::Switch(true)),
         (None, _) => next.next().ok_or_else(|| messages::missing_value(name))?,
     };
-    flag.value(text).ok_or_else(|| messages::bad_value(name, text))
+    flag.value(text).ok_or_else(|| match flag.takes {
+        Takes::Switch => messages::bad_switch(name, text),
+        _ => messages::bad_value(name, text),
+    })
 }
 
 #[cfg(test)]
@@ -170,7 +182,7 @@ mod tests {
         check("--loud id", Order::Anywhere, "loud=Switch(true) | id");
         check("--loud=false id", Order::Anywhere, "loud=Switch(false) | id");
         check("-l=T id", Order::Anywhere, "loud=Switch(true) | id");
-        check("--loud=maybe id", Order::Anywhere, r#"invalid value "maybe" for flag -loud: parse error"#);
+        check("--loud=maybe id", Order::Anywhere, r#"invalid boolean value "maybe" for -loud: parse error"#);
     }
 
     #[test]
@@ -205,6 +217,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_one_dash() {
         check("--nosuch", Order::Anywhere, "flag provided but not defined: -nosuch");
+        check("---name v", Order::Anywhere, "bad flag syntax: ---name");
+        check("--=v", Order::Anywhere, "bad flag syntax: --=v");
         check("id --name", Order::Anywhere, "flag needs an argument: -name");
         check("--count many", Order::Anywhere, r#"invalid value "many" for flag -count: parse error"#);
         check("--span 5", Order::Anywhere, r#"invalid value "5" for flag -span: parse error"#);

@@ -57,12 +57,20 @@ pub(crate) fn missing_value(name: &str) -> String {
     format!("flag needs an argument: -{name}")
 }
 
+pub(crate) fn bad_flag(word: &str) -> String {
+    format!("bad flag syntax: {word}")
+}
+
+pub(crate) fn bad_switch(name: &str, text: &str) -> String {
+    format!("invalid boolean value {text:?} for -{name}: parse error")
+}
+
 pub(crate) fn bad_value(name: &str, text: &str) -> String {
     format!("invalid value {text:?} for flag -{name}: parse error")
 }
 
 pub(crate) fn no_such_verb(name: &str) -> String {
-    format!("there is no command {name:?}; --help lists them")
+    format!("No help topic for '{name}'")
 }
 
 pub(crate) fn wrong_arity(program: &str, verb: &str, wants: &str) -> String {
@@ -75,6 +83,15 @@ pub(crate) fn not_available(verb: &str) -> String {
 
 pub(crate) fn unknown_signal(text: &str) -> String {
     format!("unknown signal {text:?}")
+}
+
+/// `list` and `ps`.
+pub(crate) fn bad_format(text: &str) -> String {
+    format!("invalid format option: {text:?} is neither table nor json")
+}
+
+pub(crate) fn bad_cgroup(text: &str, why: &str) -> String {
+    format!("invalid --cgroup argument: {text} ({why})")
 }
 
 /// A flag whose value is one of a few words.
@@ -110,6 +127,11 @@ pub(crate) fn cannot_exec(status: Status) -> String {
 pub(crate) fn cannot_delete(id: &str, status: impl Display) -> String {
     format!("cannot delete container {id} that is not stopped: {status}")
 }
+
+/// `exec` without a command and without a process document.
+pub(crate) const NO_COMMAND: &str = "exec args cannot be empty";
+/// `spec` does not overwrite.
+pub(crate) const CONFIG_EXISTS: &str = "File config.json exists. Remove it first";
 
 // Quoted whole, the foreign name too: scripts compare these sentences, and the library's `create` says the first of them.
 pub(crate) const TERMINAL_NEEDS_SOCKET: &str = "cannot allocate tty if runc will detach without setting console socket";

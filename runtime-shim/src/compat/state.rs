@@ -8,9 +8,19 @@ pub(crate) fn document(state: &State) -> Result<String, Failure> {
     serde_json::to_string_pretty(state).map_err(|error| Failure::new(error.to_string()))
 }
 
-/// What `list` prints: one line; no container is `null`, which is how Go writes a list that was never made.
+/// What `list` prints: one line.
 pub(crate) fn array(states: &[State]) -> Result<String, Failure> {
-    let list = Some(states).filter(|states| !states.is_empty());
+    line(states)
+}
+
+/// What `ps --format json` prints: one line.
+pub(crate) fn pids(pids: &[i32]) -> Result<String, Failure> {
+    line(pids)
+}
+
+/// An empty list is `null`, which is how Go writes one that was never made.
+fn line<T: serde::Serialize>(list: &[T]) -> Result<String, Failure> {
+    let list = Some(list).filter(|list| !list.is_empty());
     serde_json::to_string(&list).map(|text| text + "\n").map_err(|error| Failure::new(error.to_string()))
 }
 
@@ -31,7 +41,9 @@ mod tests {
 
     /// go-runc unmarshals it into a slice.
     #[test]
-    fn go_runc_reads_no_containers_as_null() {
+    fn go_runc_reads_no_containers_and_no_pids_as_null() {
         assert_eq!(array(&[]).unwrap_or_default(), "null\n");
+        assert_eq!(pids(&[]).unwrap_or_default(), "null\n");
+        assert_eq!(pids(&[7, 12]).unwrap_or_default(), "[7,12]\n");
     }
 }

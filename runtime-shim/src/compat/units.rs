@@ -14,7 +14,7 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// A decimal integer, or one with `0x`, `0o` or `0b` in front.
+/// A decimal integer, or one with `0x`, `0o`, `0` or `0b` in front.
 pub(crate) fn integer(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -24,6 +24,7 @@ pub(crate) fn integer(text: &str) -> Option<i64> {
         Some("0x" | "0X") => (&digits[2..], 16),
         Some("0o" | "0O") => (&digits[2..], 8),
         Some("0b" | "0B") => (&digits[2..], 2),
+        Some(two) if two.starts_with('0') => (&digits[1..], 8),
         _ => (digits, 10),
     };
     // The digits must not bring a sign of their own.
@@ -122,10 +123,11 @@ mod tests {
 
     #[test]
     fn integers_have_gos_prefixes() {
-        for (text, number) in [("0", 0), ("-1", -1), ("+7", 7), ("0x10", 16), ("-0b11", -3), ("9223372036854775807", i64::MAX)] {
+        for (text, number) in [("0", 0), ("-1", -1), ("+7", 7), ("0x10", 16), ("010", 8), ("-0b11", -3), ("9223372036854775807", i64::MAX)]
+        {
             assert_eq!(integer(text), Some(number), "{text}");
         }
-        for text in ["", "-", "x", "1.0", " 1", "--1", "-+1", "9223372036854775808", "0x", "é"] {
+        for text in ["", "-", "x", "1.0", " 1", "--1", "-+1", "09", "9223372036854775808", "0x", "é"] {
             assert_eq!(integer(text), None, "{text}");
         }
     }

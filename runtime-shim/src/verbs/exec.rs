@@ -10,7 +10,7 @@ use crate::settings::Settings;
 use crate::{process, request};
 use runtime_core::{Container, Exec, IgnorePaused, Process, Terminal};
 
-static CGROUP: Flag = Flag::text("cgroup", "[CTRL,..:]PATH", "put the process into an existing cgroup below the container's")
+static CGROUP: Flag = Flag::texts("cgroup", "[CTRL,..:]PATH", "put the process into an existing cgroup below the container's")
     .more("It cannot leave the container's cgroup.");
 static IGNORE_PAUSED: Flag = Flag::switch("ignore-paused", "do it in a paused container too; the program waits until it is resumed");
 
@@ -67,12 +67,35 @@ fn asked(args: &Args, process: oci_spec::runtime::Process, terminal: Terminal) -
         process,
         terminal,
         stdio: Default::default(),
-        preserve_fds: request::preserved(args)?.saturating_add(request::listening()),
+        preserve_fds: request::preserved(args)?,
         pid_file: args.path(&PID_FILE),
         pidfd_socket: args.path(&PIDFD_SOCKET),
-        cgroup: args.text(&CGROUP).map(str::to_owned),
+        cgroups: sub_cgroups(args)?,
         paused: if args.on(&IGNORE_PAUSED) { IgnorePaused::Yes } else { IgnorePaused::No },
     })
+}
+
+/// `--cgroup`: one path for all hierarchies, or one for each of those of v1, none twice.
+fn sub_cgroups(args: &Args) -> Result<Vec<String>, Failure> {
+    let typed: Vec<String> = args.texts(&CGROUP).map(str::to_owned).collect();
+    let refused = |one: &str, why: &str| Err(Failure::new(messages::bad_cgroup(one, why)));
+    let mut seen = Vec::new();
+    for one in &typed {
+        let Some((controllers, _)) = one.split_once(':') else {
+            if typed.len() > 1 {
+                return refused(one, "missing <controller>: prefix");
+            }
+            continue;
+        };
+        for name in controllers.split(',') {
+            match name {
+                "" => return refused(one, "empty <controller> prefix"),
+                _ if seen.contains(&name) => return refused(one, &format!("controller {name} specified multiple times")),
+                _ => seen.push(name),
+            }
+        }
+    }
+    Ok(typed)
 }
 
 fn begin(container: &Container, asked: &Exec) -> Result<Process, Failure> {

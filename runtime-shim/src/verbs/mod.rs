@@ -58,7 +58,7 @@ impl Format {
         match text {
             None | Some("table" | "") => Ok(Self::Table),
             Some("json") => Ok(Self::Json),
-            Some(text) => Err(Failure::new(messages::not_one_of("format", text, "table, json"))),
+            Some(text) => Err(Failure::new(messages::bad_format(text))),
         }
     }
 }

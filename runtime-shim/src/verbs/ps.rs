@@ -4,6 +4,7 @@ use super::Format;
 use crate::args::common::FORMAT;
 use crate::args::{Args, Arity, Order, Verb};
 use crate::compat::exit::Code;
+use crate::compat::state;
 use crate::failure::Failure;
 use crate::say;
 use crate::settings::Settings;
@@ -21,10 +22,9 @@ pub(crate) static VERB: Verb = Verb {
 };
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
-    let format = Format::of(args.text(&FORMAT))?;
     let pids = settings.runtime().load(args.id())?.pids()?;
-    say(&match format {
-        Format::Json => format!("{}\n", serde_json::json!(pids)),
+    say(&match Format::of(args.text(&FORMAT))? {
+        Format::Json => state::pids(&pids)?,
         Format::Table => only(&pids, &host_ps(args.rest())?)?,
     })
 }
@@ -35,11 +35,16 @@ fn host_ps(options: &[String]) -> Result<String, Failure> {
         [] => ps.arg("-ef"),
         _ => ps.args(options),
     };
-    let ran = ps.stderr(Stdio::inherit()).output().map_err(|error| Failure::io("run", "ps".as_ref(), &error))?;
-    if !ran.status.success() {
-        return Err(Failure::new(format!("ps: {}", ran.status)));
+    let ran = ps.stdin(Stdio::null()).output().map_err(|error| Failure::io("run", "ps".as_ref(), &error))?;
+    match ran.status.success() {
+        true => Ok(String::from_utf8_lossy(&ran.stdout).into_owned()),
+        false => Err(Failure::new(format!("ps: {}: {}", ran.status, complaint(&ran.stderr)))),
     }
-    Ok(String::from_utf8_lossy(&ran.stdout).into_owned())
+}
+
+/// The first line that `ps` complains in; the rest is its help. Who asked sees nothing of its stderr but this.
+fn complaint(stderr: &[u8]) -> String {
+    String::from_utf8_lossy(stderr).lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
 }
 
 /// The header, and the lines whose process is one of `pids`.
@@ -56,6 +61,11 @@ fn only(pids: &[i32], table: &str) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_complaint_is_one_line() {
+        assert_eq!(complaint(b"\nerror: unsupported option (BSD syntax)\n\nUsage:\n ps\n"), "error: unsupported option (BSD syntax)");
+    }
 
     /// moby's `docker top` looks for the PID column of what containerd's shim hands on.
     #[test]

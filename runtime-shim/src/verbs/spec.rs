@@ -3,6 +3,7 @@
 use crate::args::common::BUNDLE;
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::compat::exit::Code;
+use crate::compat::messages;
 use crate::failure::Failure;
 use crate::request;
 use crate::settings::Settings;
@@ -28,7 +29,7 @@ pub(crate) static VERB: Verb = Verb {
 fn run(_: &Settings, args: &Args) -> Result<Code, Failure> {
     let path = request::bundle(args)?.join("config.json");
     let mut file = File::create_new(&path).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Failure::new(format!("{} exists: remove it first", path.display())),
+        ErrorKind::AlreadyExists => Failure::new(messages::CONFIG_EXISTS),
         _ => Failure::io("open", &path, &error),
     })?;
     file.write_all(text(args).as_bytes()).map_err(|error| Failure::io("write", &path, &error))?;
