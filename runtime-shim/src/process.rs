@@ -8,15 +8,25 @@ use oci_spec::runtime::{Capabilities, Capability, LinuxCapabilities, Process, Us
 use runtime_core::{Container, config};
 use std::path::Path;
 
-pub(crate) static PROCESS: Flag =
-    Flag::text("process", "FILE", "take the process from FILE; the flags that describe one are ignored").short("p");
-pub(crate) static CWD: Flag = Flag::text("cwd", "DIR", "the working directory, in the container");
-pub(crate) static ENV: Flag = Flag::texts("env", "KEY=VALUE", "set an environment variable").short("e");
-pub(crate) static TTY: Flag = Flag::switch("tty", "give it a terminal").short("t");
-pub(crate) static USER: Flag = Flag::text("user", "UID[:GID]", "run as this user, by number").short("u");
-pub(crate) static ADDITIONAL_GIDS: Flag = Flag::texts("additional-gids", "GID", "add a group, by number").short("g");
-pub(crate) static PROCESS_LABEL: Flag = Flag::text("process-label", "LABEL", "the SELinux label");
-pub(crate) static APPARMOR: Flag = Flag::text("apparmor", "PROFILE", "the AppArmor profile");
+pub(crate) static PROCESS: Flag = Flag::text("process", "FILE", "take the process from FILE; the flags that describe one are ignored")
+    .short("p")
+    .more("FILE is the process object of a config.json.");
+pub(crate) static CWD: Flag = Flag::text("cwd", "DIR", "the working directory, in the container")
+    .more("An absolute path that exists. The default is the container's.");
+pub(crate) static ENV: Flag = Flag::texts("env", "KEY=VALUE", "set an environment variable")
+    .short("e")
+    .more("It is added to the container's own, or takes the place of one of them.");
+pub(crate) static TTY: Flag = Flag::switch("tty", "give it a terminal")
+    .short("t")
+    .more("Attached, the caller's own terminal shows it; detached, --console-socket receives it.");
+pub(crate) static USER: Flag = Flag::text("user", "UID[:GID]", "run as this user, by number")
+    .short("u")
+    .more("Names are not looked up: the file that has them is the container's. Without a GID the container's group stays.");
+pub(crate) static ADDITIONAL_GIDS: Flag =
+    Flag::texts("additional-gids", "GID", "add a group, by number").short("g").more("The groups of the container's own process stay.");
+pub(crate) static PROCESS_LABEL: Flag = Flag::text("process-label", "LABEL", "the SELinux label").more("The default is the container's.");
+pub(crate) static APPARMOR: Flag =
+    Flag::text("apparmor", "PROFILE", "the AppArmor profile").more("The profile must be loaded. The default is the container's.");
 pub(crate) static NO_NEW_PRIVS: Flag = Flag::switch("no-new-privs", "set no_new_privs");
 pub(crate) static CAP: Flag = Flag::texts("cap", "CAP", "add a capability").short("c").more(
     "It joins the bounding, effective and permitted sets, and the ambient set if the container's process has inheritable capabilities. \

@@ -13,10 +13,21 @@ pub(crate) struct Flag {
     pub(crate) takes: Takes,
     /// One line, for `--help`.
     pub(crate) about: &'static str,
-    /// What a manual page adds; may be empty.
-    pub(crate) more: &'static str,
     /// Is it listed?
     pub(crate) shown: Shown,
+    /// What the manual and the completions know beside it.
+    #[cfg(test)]
+    pub(super) told: Told,
+}
+
+/// What only the manual and the completions tell. They are files that tests write: the program does not carry them.
+#[cfg(test)]
+#[derive(Clone, Copy)]
+pub(super) struct Told {
+    /// A paragraph; may be empty.
+    pub(super) more: &'static str,
+    /// The words a value is one of; empty where it can be anything.
+    pub(super) words: &'static [&'static str],
 }
 
 /// What a flag takes. The text is the value's name in the help.
@@ -44,7 +55,15 @@ pub(crate) enum Shown {
 
 impl Flag {
     const fn new(long: &'static str, takes: Takes, about: &'static str) -> Self {
-        Self { long, short: None, takes, about, more: "", shown: Shown::Listed }
+        Self {
+            long,
+            short: None,
+            takes,
+            about,
+            shown: Shown::Listed,
+            #[cfg(test)]
+            told: Told { more: "", words: &[] },
+        }
     }
 
     pub(crate) const fn switch(long: &'static str, about: &'static str) -> Self {
@@ -74,8 +93,28 @@ impl Flag {
     }
 
     /// The same flag with a paragraph for the manual.
+    #[cfg(test)]
     pub(crate) const fn more(mut self, more: &'static str) -> Self {
-        self.more = more;
+        self.told.more = more;
+        self
+    }
+
+    /// The same flag: its paragraph is for the manual, which is not in the program.
+    #[cfg(not(test))]
+    pub(crate) const fn more(self, _: &'static str) -> Self {
+        self
+    }
+
+    /// The same flag with the words that complete it.
+    #[cfg(test)]
+    pub(crate) const fn one_of(mut self, words: &'static [&'static str]) -> Self {
+        self.told.words = words;
+        self
+    }
+
+    /// The same flag: the shell knows its words, from a file.
+    #[cfg(not(test))]
+    pub(crate) const fn one_of(self, _: &'static [&'static str]) -> Self {
         self
     }
 

@@ -1,7 +1,7 @@
 //! The arguments: what can be typed, as data.
 //!
-//! Every flag is one [`Flag`] and every verb one [`Verb`]. The parser ([`read`]), the help texts ([`help`]) and whatever else lists the
-//! command line walk these tables; nothing else knows a flag's name. Invariant: no I/O, no environment.
+//! Every flag is one [`Flag`] and every verb one [`Verb`]. The parser ([`read`]), the help texts ([`help`]), the manual and the completions of
+//! the shells (`manual`) walk these tables; nothing else knows a flag's name. Invariant: no I/O, no environment.
 //!
 //! ```ignore
 //! static BUNDLE: Flag = Flag::text("bundle", "DIR", "directory with config.json").short("b");
@@ -12,6 +12,8 @@ pub(crate) mod common;
 mod flag;
 mod global;
 mod help;
+#[cfg(test)]
+mod manual;
 mod read;
 
 pub(crate) use flag::{Flag, Shown, Takes};

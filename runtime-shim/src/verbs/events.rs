@@ -10,7 +10,8 @@ use runtime_core::cgroup::OomEvent;
 use runtime_core::{Container, Status};
 use std::time::{Duration, Instant};
 
-static INTERVAL: Flag = Flag::duration("interval", "DURATION", "time between two looks, such as 500ms; the default is 5s");
+static INTERVAL: Flag = Flag::duration("interval", "DURATION", "time between two looks, such as 500ms; the default is 5s")
+    .more("A number with a unit, or several: ns, us, ms, s, m, h.");
 static STATS: Flag = Flag::switch("stats", "look once, at once");
 
 pub(crate) static VERB: Verb = Verb {

@@ -11,7 +11,10 @@ use crate::{process, request};
 use runtime_core::{Container, Exec, IgnorePaused, Process, Terminal};
 
 static CGROUP: Flag = Flag::texts("cgroup", "[CTRL,..:]PATH", "put the process into an existing cgroup below the container's")
-    .more("It cannot leave the container's cgroup.");
+    .more(
+        "The path starts at the container's cgroup and cannot leave it. Where there are several hierarchies, cgroup v1, each may have a path of \
+         its own behind its controllers: --cgroup memory:a --cgroup cpu,cpuacct:b.",
+    );
 static IGNORE_PAUSED: Flag = Flag::switch("ignore-paused", "do it in a paused container too; the program waits until it is resumed");
 
 pub(crate) static VERB: Verb = Verb {

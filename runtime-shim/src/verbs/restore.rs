@@ -12,8 +12,10 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 
 static TCP_CLOSE: Flag = Flag::switch("tcp-close", "bring TCP connections back closed");
-static LSM_PROFILE: Flag = Flag::text("lsm-profile", "TYPE:NAME", "the security profile to bring it back under");
-static LSM_MOUNT_CONTEXT: Flag = Flag::text("lsm-mount-context", "CONTEXT", "the security context of its mounts");
+static LSM_PROFILE: Flag = Flag::text("lsm-profile", "TYPE:NAME", "the security profile to bring it back under")
+    .more("TYPE is selinux or apparmor. The default is the profile it was saved under.");
+static LSM_MOUNT_CONTEXT: Flag = Flag::text("lsm-mount-context", "CONTEXT", "the security context of its mounts")
+    .more("It takes the place of the context in the options of mounts.");
 
 pub(crate) static VERB: Verb = Verb {
     name: "restore",

@@ -10,24 +10,39 @@ use serde_json::{Map, Value, json};
 use std::io::Read;
 use std::path::Path;
 
-static RESOURCES: Flag =
-    Flag::text("resources", "FILE", "take the limits from a JSON FILE, or from stdin for -; other flags are ignored").short("r");
-static BLKIO_WEIGHT: Flag = Flag::text("blkio-weight", "N", "share of block I/O, 10 to 1000");
-static CPU_PERIOD: Flag = Flag::text("cpu-period", "USECS", "length of a CPU period");
-static CPU_QUOTA: Flag = Flag::text("cpu-quota", "USECS", "CPU time per period; -1 for no limit");
-static CPU_BURST: Flag = Flag::text("cpu-burst", "USECS", "CPU time that may be saved up from earlier periods");
-static CPU_SHARE: Flag = Flag::text("cpu-share", "N", "share of CPU time against other containers");
-static CPU_RT_PERIOD: Flag = Flag::text("cpu-rt-period", "USECS", "length of a period of real-time CPU time");
-static CPU_RT_RUNTIME: Flag = Flag::text("cpu-rt-runtime", "USECS", "real-time CPU time per period");
-static CPUSET_CPUS: Flag = Flag::text("cpuset-cpus", "LIST", "CPUs it may use, such as 0-2,7");
-static CPUSET_MEMS: Flag = Flag::text("cpuset-mems", "LIST", "memory nodes it may use");
-static CPU_IDLE: Flag = Flag::text("cpu-idle", "0|1", "1 runs it only when nothing else wants the CPU");
-static MEMORY: Flag = Flag::text("memory", "SIZE", "memory limit, such as 512m; -1 for none");
-static MEMORY_RESERVATION: Flag = Flag::text("memory-reservation", "SIZE", "memory that is reclaimed last");
-static MEMORY_SWAP: Flag = Flag::text("memory-swap", "SIZE", "limit of memory and swap together; -1 for none");
-static PIDS_LIMIT: Flag = Flag::text("pids-limit", "N", "number of processes; -1 for no limit");
-static L3_CACHE_SCHEMA: Flag = Flag::text("l3-cache-schema", "SCHEMA", "L3 cache, in the words of resctrl");
-static MEM_BW_SCHEMA: Flag = Flag::text("mem-bw-schema", "SCHEMA", "memory bandwidth, in the words of resctrl");
+static RESOURCES: Flag = Flag::text("resources", "FILE", "take the limits from a JSON FILE, or from stdin for -; other flags are ignored")
+    .short("r")
+    .more("The object is linux.resources of config.json: {\"memory\": {\"limit\": 1073741824}}. Its devices are ignored.");
+static BLKIO_WEIGHT: Flag = Flag::text("blkio-weight", "N", "share of block I/O, 10 to 1000").more("The kernel begins with 100.");
+static CPU_PERIOD: Flag = Flag::text("cpu-period", "USECS", "length of a CPU period")
+    .more("In microseconds; the kernel begins with 100000, a tenth of a second.");
+static CPU_QUOTA: Flag = Flag::text("cpu-quota", "USECS", "CPU time per period; -1 for no limit")
+    .more("In microseconds: 50000 in a period of 100000 are half a CPU.");
+static CPU_BURST: Flag =
+    Flag::text("cpu-burst", "USECS", "CPU time that may be saved up from earlier periods").more("In microseconds, up to the quota.");
+static CPU_SHARE: Flag = Flag::text("cpu-share", "N", "share of CPU time against other containers")
+    .more("2 to 262144; the kernel begins with 1024. On cgroup v2 it is converted to a weight.");
+static CPU_RT_PERIOD: Flag =
+    Flag::text("cpu-rt-period", "USECS", "length of a period of real-time CPU time").more("In microseconds; cgroup v1 only.");
+static CPU_RT_RUNTIME: Flag =
+    Flag::text("cpu-rt-runtime", "USECS", "real-time CPU time per period").more("In microseconds; cgroup v1 only.");
+static CPUSET_CPUS: Flag =
+    Flag::text("cpuset-cpus", "LIST", "CPUs it may use, such as 0-2,7").more("Numbers and ranges, separated by commas.");
+static CPUSET_MEMS: Flag = Flag::text("cpuset-mems", "LIST", "memory nodes it may use")
+    .more("Numbers and ranges, separated by commas. Memory that is in use does not move.");
+static CPU_IDLE: Flag = Flag::text("cpu-idle", "0|1", "1 runs it only when nothing else wants the CPU")
+    .one_of(&["0", "1"])
+    .more("With 1 its share of CPU time has no meaning.");
+static MEMORY: Flag =
+    Flag::text("memory", "SIZE", "memory limit, such as 512m; -1 for none").more("In bytes, or with k, m, g or t for powers of 1024.");
+static MEMORY_RESERVATION: Flag =
+    Flag::text("memory-reservation", "SIZE", "memory that is reclaimed last").more("In bytes, or with k, m, g or t for powers of 1024.");
+static MEMORY_SWAP: Flag = Flag::text("memory-swap", "SIZE", "limit of memory and swap together; -1 for none")
+    .more("In bytes, or with k, m, g or t for powers of 1024. It is at least the memory limit.");
+static PIDS_LIMIT: Flag = Flag::text("pids-limit", "N", "number of processes; -1 for no limit").more("Threads count too.");
+static L3_CACHE_SCHEMA: Flag = Flag::text("l3-cache-schema", "SCHEMA", "L3 cache, in the words of resctrl").more("Such as L3:0=f;1=f0.");
+static MEM_BW_SCHEMA: Flag =
+    Flag::text("mem-bw-schema", "SCHEMA", "memory bandwidth, in the words of resctrl").more("Such as MB:0=20;1=70.");
 /// Kernels since 5.4 have no such limits; callers still pass them.
 static KERNEL_MEMORY: Flag = Flag::text("kernel-memory", "SIZE", "accepted, without effect").hidden();
 static KERNEL_MEMORY_TCP: Flag = Flag::text("kernel-memory-tcp", "SIZE", "accepted, without effect").hidden();
