@@ -219,6 +219,7 @@ pub(crate) const ACCEPTED: &[Accepted] = &[
         "the filter is the last thing loaded, so it is the process that dies; runc fails in its own init",
     ),
     whole("seccomp/empty", "the specification demands a defaultAction"),
+    lines("update/refused-whole", "cgroup2", "*", "*", "an update that is refused changes nothing; runc leaves what it had written"),
     lines("cgroup/path-busy", "exits", "create2 0", "create2 1", "a cgroup in use is refused, as runc does since 1.2"),
     whole("lifecycle/no-process", "the specification allows to create a container without a process"),
     lines("lifecycle/signal-negative", "kill.stdout", "*", "*", "help texts are each runtime's own"),

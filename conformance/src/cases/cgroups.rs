@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// The cases.
 pub(crate) fn cases() -> Vec<Case> {
-    [limits(), paths(), updates()].concat()
+    [limits(), paths(), updates(), updates_in_a_row()].concat()
 }
 
 fn life() -> Vec<Step> {
@@ -164,5 +164,42 @@ fn updates() -> Vec<Case> {
         ]),
         Case::new("pause/missing-container", "runc-pause(8)")
             .steps(vec![call(&["pause", "{id}"]).refuses(), call(&["resume", "{id}"]).refuses()]),
+    ]
+}
+
+/// Half a limit is completed from what was set before: after each update the host's files are read.
+fn updates_in_a_row() -> Vec<Case> {
+    let case = |name: &str, resources: Value, updates: &[&[&'static str]]| {
+        let update = |words: &&[&'static str]| [call(&[&["update"], *words, &["{id}"]].concat()).any(), cgroup()];
+        let updates = updates.iter().flat_map(update).collect();
+        let steps = [vec![create(), start(), cgroup()], updates, vec![delete_force()]].concat();
+        let case = Case::new(format!("update/{name}"), "runc-update(8)").set("/linux/resources", resources).sleeps().steps(steps);
+        ["memory", "cpu", "cpuset", "pids", "blkio"].iter().fold(case, |case, name| case.fixture(Fixture::Controller(name)))
+    };
+    let memory = json!({"memory": {"limit": 67_108_864, "swap": 134_217_728}, "pids": {"limit": 20}});
+    let cpu = json!({"cpu": {"shares": 100, "quota": 500_000, "period": 1_000_000}});
+    vec![
+        case("total-of-memory-stays", memory.clone(), &[&["--memory", "90m"], &["--memory", "50m"], &["--memory-swap", "200m"]])
+            .sees("cgroup2", "memory.memsw.limit_in_bytes = 134217728|memory.swap.max = 39845888"),
+        case(
+            "memory-grows-and-shrinks",
+            memory.clone(),
+            &[
+                &["--memory", "30m", "--memory-swap", "50m"],
+                &["--memory", "60m", "--memory-swap", "80m"],
+                &["--memory", "-1"],
+                &["--memory", "64m"],
+                &["--memory-reservation", "32m"],
+            ],
+        ),
+        case("period-keeps-quota", cpu.clone(), &[&["--cpu-period", "900000"], &["--pids-limit", "7"], &["--cpu-period", "800000"]])
+            .sees("cgroup4", "cpu.cfs_quota_us = 500000|cpu.max = 500000 800000"),
+        case("quota-keeps-period", cpu.clone(), &[&["--cpu-quota", "600000"], &["--cpu-quota", "-1"]])
+            .sees("cgroup3", "cpu.cfs_period_us = 1000000|cpu.max = max 1000000"),
+        case("cpu-all-at-once", cpu, &[&["--cpu-period", "10000", "--cpu-quota", "3000", "--cpu-share", "200", "--cpuset-cpus", "0"]]),
+        case("pids-of-all-kinds", memory.clone(), &[&["--pids-limit", "-1"], &["--pids-limit", "9"], &["--memory", "70m"]])
+            .sees("cgroup4", "pids.max = 9"),
+        case("refused-whole", memory, &[&["--memory", "80m", "--cpu-share", "300", "--cpu-quota", "10"]])
+            .sees("cgroup2", "memory.limit_in_bytes = 67108864|memory.max = 67108864"),
     ]
 }

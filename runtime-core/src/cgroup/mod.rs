@@ -38,7 +38,7 @@ pub(crate) use create::Created;
 pub(crate) use layout::Layout;
 pub use oom::{OomEvent, OomWatch};
 pub(crate) use place::{Placement, Refusal, Wanted};
-pub(crate) use resources::Scope;
+pub(crate) use resources::{Scope, Update};
 pub use stats::*;
 
 /// Who makes and limits a container's cgroups.

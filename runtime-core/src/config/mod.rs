@@ -40,6 +40,7 @@ pub(crate) mod policy;
 mod process;
 mod read;
 mod resctrl;
+mod resources;
 mod rules;
 mod scheduling;
 mod shape;
@@ -48,6 +49,7 @@ mod tolerant;
 
 pub use process::process;
 pub use read::{Bundle, from_slice, open, parse_process, read};
+pub use resources::parse_resources;
 
 /// A property, and why it is not accepted.
 fn refuse<T>(property: impl Display, why: impl Display) -> Result<T> {

@@ -1,6 +1,6 @@
 //! From a file to a [`Config`]: the bytes, then the types, then the rules.
 
-use super::{Config, check, nul, shape, tolerant};
+use super::{Config, check, nul, resources, shape, tolerant};
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use std::fs::File;
@@ -47,12 +47,16 @@ pub fn from_slice(bytes: &[u8], bundle: &Path) -> Result<Config> {
     let text = text(bytes)?;
     shape::refuse_lists(text, "")?;
     let mut warnings = Vec::new();
-    let spec = match serde_json::from_str(text) {
+    let mut spec: oci_spec::runtime::Spec = match serde_json::from_str(text) {
         Ok(spec) => spec,
         Err(_) => tolerant::spec(text, &mut warnings)?,
     };
     if nul::may_be_in(text) {
         nul::refuse_in(&spec, None)?;
+    }
+    if let Some(linux) = spec.linux_mut() {
+        let own = resources::of_config(linux.resources_mut().take(), text, &mut warnings);
+        linux.set_resources(own);
     }
     let bundle = std::path::absolute(bundle).map_err(|error| Error::io("getcwd", bundle, error))?;
     check::config(spec, bundle, warnings)
@@ -74,7 +78,7 @@ pub fn parse_process(bytes: &[u8]) -> Result<(oci_spec::runtime::Process, Vec<St
     Ok((process, warnings))
 }
 
-fn text(bytes: &[u8]) -> Result<&str> {
+pub(super) fn text(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|error| Error::new(ErrorKind::InvalidConfig, format!("config.json: not UTF-8: {error}")))
 }
 

@@ -6,7 +6,7 @@
 
 use super::{one_line, refuse};
 use crate::error::{Error, ErrorKind, Result};
-use oci_spec::runtime::{Capability, Process, Spec};
+use oci_spec::runtime::{Capability, LinuxResources, Process, Spec};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -33,6 +33,14 @@ pub(super) fn process(json: &str, warnings: &mut Vec<String>) -> Result<Process>
         mend_process(process, warnings);
     }
     typed(value, "process")
+}
+
+/// A document like `linux.resources`; null is none.
+pub(super) fn resources(json: &str) -> Result<LinuxResources> {
+    match parse(json)? {
+        Value::Null => Ok(LinuxResources::default()),
+        value => typed(value, "linux.resources"),
+    }
 }
 
 fn parse(json: &str) -> Result<Value> {

@@ -123,7 +123,7 @@ impl Container {
         self.record.init.filter(|init| init.is_alive().unwrap_or(false)).map(|init| init.pid)
     }
 
-    /// The configuration it was created from, whatever the bundle says by now.
+    /// The configuration it was created from, whatever the bundle says by now, with the limits of the last update.
     ///
     /// # Errors
     /// [`ErrorKind::Call`] if it cannot be read.
@@ -131,7 +131,8 @@ impl Container {
         if let Some(config) = self.config.get() {
             return Ok(config);
         }
-        let read = config::from_slice(&self.entry.config()?, &self.record.bundle)?;
+        let mut read = config::from_slice(&self.entry.config()?, &self.record.bundle)?;
+        read.resources = self.record.resources.clone().or(read.resources);
         Ok(self.config.get_or_init(|| read))
     }
 

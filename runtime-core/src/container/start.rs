@@ -1,7 +1,7 @@
 //! `start`, signals, freezing: what happens to a container that exists.
 
 use super::{Container, lifecycle};
-use crate::cgroup::{OomWatch, Scope, Stats};
+use crate::cgroup::{OomWatch, Scope, Stats, Update};
 use crate::compile;
 use crate::config::{Hook, Membership};
 use crate::error::{Error, ErrorKind, Result};
@@ -152,16 +152,25 @@ impl Container {
         }
     }
 
-    /// Sets other limits; devices are left as they are.
+    /// Sets other limits; those that are not named stay, and devices are left as they are. If one is refused, none is changed.
     ///
     /// # Errors
     /// [`ErrorKind::NotRunning`] if it has ended; [`ErrorKind::Call`] if the kernel refuses a limit.
-    pub fn update(&self, resources: &LinuxResources) -> Result<()> {
-        let _entry = self.store.lock(self.id())?;
+    pub fn update(&mut self, resources: &LinuxResources) -> Result<()> {
+        let entry = self.store.lock(self.id())?;
+        // Somebody else's update may have come between.
+        self.record = entry.record()?;
         if self.status()? == Status::Stopped {
             return Err(not_running());
         }
-        self.placement()?.apply(Some(resources), Scope::Update)
+        self.config.take();
+        let set = self.config()?.resources.clone().unwrap_or_default();
+        let update = Update::of(&set, resources);
+        let placement = self.placement()?;
+        placement.apply(Some(&update.writes), Scope::Update).inspect_err(|_| placement.take_back(&set))?;
+        self.record.resources = Some(update.limits);
+        self.config.take();
+        entry.write(&self.record)
     }
 
     /// What the container uses now.

@@ -5,6 +5,7 @@
 use super::Identity;
 use crate::config::Hook;
 use crate::error::{Error, ErrorKind, Result};
+use oci_spec::runtime::LinuxResources;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -49,6 +50,9 @@ pub(crate) struct Record {
     /// What the cgroup room needs to find its own again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cgroup: Option<serde_json::Value>,
+    /// The limits as the last update left them; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) resources: Option<LinuxResources>,
     /// The namespaces that are not the runtime's: type → path of its file.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) namespaces: BTreeMap<String, PathBuf>,
@@ -81,6 +85,7 @@ impl Record {
             annotations: BTreeMap::new(),
             init: None,
             cgroup: None,
+            resources: None,
             namespaces: BTreeMap::new(),
             poststart: Vec::new(),
             poststop: Vec::new(),
@@ -115,6 +120,7 @@ mod tests {
         let mut record = Record::new("web1");
         record.init = Some(Identity { pid: 7, started: 8 });
         record.cgroup = Some(serde_json::json!({"paths": ["/a"]}));
+        record.resources = serde_json::from_str(r#"{"memory":{"limit":5},"rdma":{"a":{"hcaHandles":1}},"unified":{"a.b":"c"}}"#).unwrap();
         record.namespaces.insert("network".into(), "/proc/7/ns/net".into());
         record.poststop = vec![Hook { path: "/bin/true".into(), args: vec!["t".into()], env: Some(vec![]), timeout_s: Some(1) }];
         assert_eq!(Record::from_bytes(&record.to_bytes().unwrap()).unwrap(), record);

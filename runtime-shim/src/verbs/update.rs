@@ -2,10 +2,12 @@
 
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::compat::exit::Code;
+use crate::compat::log::Level;
 use crate::compat::{messages, units};
 use crate::failure::Failure;
 use crate::settings::Settings;
 use oci_spec::runtime::LinuxResources;
+use runtime_core::config;
 use serde_json::{Map, Value, json};
 use std::io::Read;
 use std::path::Path;
@@ -76,6 +78,8 @@ static LIMITS: &[(&Flag, Unit, [&str; 2])] = &[
     (&MEMORY_RESERVATION, Unit::Bytes, ["memory", "reservation"]),
     (&MEMORY_SWAP, Unit::Bytes, ["memory", "swap"]),
     (&PIDS_LIMIT, Unit::Signed, ["pids", "limit"]),
+    (&KERNEL_MEMORY, Unit::Bytes, ["memory", "kernel"]),
+    (&KERNEL_MEMORY_TCP, Unit::Bytes, ["memory", "kernelTCP"]),
 ];
 
 pub(crate) static VERB: Verb = Verb {
@@ -111,20 +115,19 @@ pub(crate) static VERB: Verb = Verb {
 };
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
-    let container = settings.runtime().load(args.id())?;
-    container.update(&wanted(args)?)?;
+    let mut container = settings.runtime().load(args.id())?;
+    let (resources, warnings) = wanted(args)?;
+    warnings.iter().for_each(|warning| settings.log.record(Level::Warning, warning));
+    container.update(&resources)?;
     Ok(Code::SUCCESS)
 }
 
-fn wanted(args: &Args) -> Result<LinuxResources, Failure> {
-    let mut resources: LinuxResources = match args.text(&RESOURCES) {
-        Some(file) => serde_json::from_slice(&read(file)?),
-        None => serde_json::from_value(typed(args)?),
-    }
-    .map_err(|error| Failure::new(format!("resources: {error}")))?;
-    // A limit changed must not take away a device that something else has granted since.
-    resources.set_devices(None);
-    Ok(resources)
+fn wanted(args: &Args) -> Result<(LinuxResources, Vec<String>), Failure> {
+    let document = match args.text(&RESOURCES).filter(|file| !file.is_empty()) {
+        Some(file) => read(file)?,
+        None => typed(args)?.to_string().into_bytes(),
+    };
+    config::parse_resources(&document).map_err(|error| Failure::from(error).during("resources"))
 }
 
 fn read(file: &str) -> Result<Vec<u8>, Failure> {
@@ -209,15 +212,8 @@ mod tests {
     }
 
     #[test]
-    fn kernel_memory_is_taken_and_forgotten() {
-        check("--kernel-memory 5m --kernel-memory-tcp 1m c1", "{}");
-    }
-
-    /// NVIDIA's container toolkit grants devices behind the runtime's back; containerd passes whole resources on stdin.
-    #[test]
-    fn devices_in_a_file_are_left_alone() {
-        let mut resources: LinuxResources = serde_json::from_str(r#"{"devices":[{"allow":false,"access":"rwm"}]}"#).unwrap_or_default();
-        resources.set_devices(None);
-        assert!(resources.devices().is_none());
+    fn kernel_memory_is_taken_with_a_warning() {
+        check("--kernel-memory 5m --kernel-memory-tcp 1m c1", r#"{"memory":{"kernel":5242880,"kernelTCP":1048576}}"#);
+        check("--kernel-memory lots c1", r#"invalid value for kernel-memory: "lots" is not a size"#);
     }
 }

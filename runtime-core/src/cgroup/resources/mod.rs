@@ -18,9 +18,14 @@ use std::fmt;
 use std::path::Path;
 
 mod convert;
+mod undo;
 mod unified;
+mod update;
 mod v1;
 mod v2;
+
+use undo::Undo;
+pub(crate) use update::Update;
 
 /// One value for one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +132,12 @@ impl Placement {
         }
     }
 
+    /// After an update that failed: the files say again what they said, and systemd, which rewrites them, must hear it too.
+    pub(crate) fn take_back(&self, before: &LinuxResources) {
+        // The failure is what is told.
+        let _ = self.unit.as_ref().map(|unit| unit.update(before));
+    }
+
     /// What [`apply`](Self::apply) would write to a new cgroup, a line each, for who wants to read it first. Devices and `unified` are as the
     /// config has them.
     pub(crate) fn preview(&self, resources: &LinuxResources) -> Result<Vec<String>> {
@@ -147,8 +158,9 @@ impl Placement {
             }
         }?;
         let writes = if self.unit.is_some() { rounded(writes) } else { writes };
-        self.carry_out(&writes)?;
-        unified::apply(self, resources)
+        let mut undo = Undo::of(scope);
+        let done = self.carry_out(&writes, &mut undo).and_then(|()| unified::apply(self, resources, &mut undo));
+        done.inspect_err(|_| undo.back())
     }
 
     /// v1: the limit now, where it decides which of two values goes first. A new cgroup has none.
@@ -166,12 +178,14 @@ impl Placement {
         convert::refuse_below(usage, memory.limit(), memory.swap())
     }
 
-    fn carry_out(&self, writes: &[Write]) -> Result<()> {
+    fn carry_out(&self, writes: &[Write], undo: &mut Undo) -> Result<()> {
         let mut late = Vec::new();
         let mut writes = writes.iter();
         while let Some(write) = writes.next() {
             let dir = self.dir(write.controller).ok_or_else(|| without_cgroup(write))?;
-            let wrote = file::write(&dir.join(&*write.file), &write.value);
+            let path = dir.join(&*write.file);
+            undo.note(&path, &write.value);
+            let wrote = file::write(&path, &write.value);
             match (wrote, write.missing, write.invalid) {
                 (Ok(()), Missing::NextInstead, _) => drop(writes.next()),
                 (Ok(()), ..) | (Err(Errno::EINVAL), _, Invalid::Ignored) => {}

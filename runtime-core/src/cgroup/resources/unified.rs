@@ -2,13 +2,14 @@
 
 use super::super::file;
 use super::super::place::{Placement, Version};
+use super::Undo;
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use oci_spec::runtime::LinuxResources;
 use std::path::Path;
 
 /// Writes them, in the order of their names; each line of a value is a command of its own to the kernel.
-pub(super) fn apply(placement: &Placement, resources: &LinuxResources) -> Result<()> {
+pub(super) fn apply(placement: &Placement, resources: &LinuxResources, undo: &mut Undo) -> Result<()> {
     let mut files: Vec<_> = resources.unified().iter().flatten().collect();
     if files.is_empty() || placement.version() == Version::One {
         return Ok(());
@@ -19,7 +20,9 @@ pub(super) fn apply(placement: &Placement, resources: &LinuxResources) -> Result
     files.sort_unstable();
     for (name, value) in files {
         check_name(name)?;
-        value.lines().try_for_each(|line| file::write(&dir.join(name), line)).map_err(|errno| refused(dir, name, errno))?;
+        let path = dir.join(name);
+        undo.note(&path, value);
+        value.lines().try_for_each(|line| file::write(&path, line)).map_err(|errno| refused(dir, name, errno))?;
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! Against the real kernel: root is needed, and whatever layout the host has is used.
 //!
-//! Each test has a cgroup of a name nobody else has, and takes it away again.
+//! Each test has a cgroup of a name nobody else has, and takes it away again. What this kernel has no files for is tested on a [`fake`] one.
+
+mod fake;
+mod limits;
 
 use super::layout::Roots;
 use super::place::Version;
@@ -119,6 +122,10 @@ fn eventually(mut holds: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(10));
         holds()
     })
+}
+
+fn update(placement: &Placement, resources: &str) -> crate::Result<()> {
+    placement.apply(Some(&serde_json::from_str(resources).unwrap()), Scope::Update)
 }
 
 #[test]
@@ -304,102 +311,6 @@ fn parents_are_made_and_stay() {
 }
 
 #[test]
-fn v1_limits_are_what_was_asked_for() {
-    let Some(mut ours) = Ours::v1() else { return };
-    ours.limit(
-        r#"{"memory":{"limit":67108864,"reservation":33554432,"swappiness":10},"pids":{"limit":20},
-            "cpu":{"shares":512,"quota":50000,"period":100000,"burst":1000,"cpus":"0","mems":"0"}}"#,
-    )
-    .unwrap();
-    assert_eq!(ours.read("memory", "memory.limit_in_bytes"), "67108864");
-    assert_eq!(ours.read("memory", "memory.soft_limit_in_bytes"), "33554432");
-    assert_eq!(ours.read("memory", "memory.swappiness"), "10");
-    assert_eq!(ours.read("pids", "pids.max"), "20");
-    assert_eq!(ours.read("cpu", "cpu.shares"), "512");
-    assert_eq!(ours.read("cpu", "cpu.cfs_quota_us"), "50000");
-    assert_eq!(ours.read("cpuset", "cpuset.cpus"), "0");
-    // Before Linux 5.14 there is no burst, and it is not missed.
-    let burst = ours.0.dir("cpu").unwrap().join("cpu.cfs_burst_us");
-    assert!(!burst.exists() || ours.read("cpu", "cpu.cfs_burst_us") == "1000");
-    let update: LinuxResources =
-        serde_json::from_str(r#"{"memory":{"limit":-1},"pids":{"limit":-1},"cpu":{"quota":5000,"period":10000}}"#).unwrap();
-    ours.0.apply(Some(&update), Scope::Update).unwrap();
-    assert_eq!(ours.read("pids", "pids.max"), "max");
-    assert_eq!(ours.read("cpu", "cpu.cfs_period_us"), "10000");
-    assert_ne!(ours.read("memory", "memory.limit_in_bytes"), "67108864");
-}
-
-#[test]
-fn v1_memory_and_swap_grow_and_shrink_together() {
-    let Some(mut ours) = Ours::v1() else { return };
-    ours.create();
-    if !ours.0.dir("memory").unwrap().join("memory.memsw.limit_in_bytes").exists() {
-        return println!("SKIP: swap is not counted");
-    }
-    for (limit, swap) in [(32, 64), (128, 256), (16, 16), (16, -1), (64, 64)] {
-        let swap = if swap < 0 { swap } else { swap << 20 };
-        update(&ours.0, &format!(r#"{{"memory":{{"limit":{},"swap":{swap}}}}}"#, limit << 20)).unwrap();
-        assert_eq!(ours.read("memory", "memory.limit_in_bytes"), (limit << 20).to_string());
-        assert!(swap < 0 || ours.read("memory", "memory.memsw.limit_in_bytes") == swap.to_string());
-    }
-}
-
-#[test]
-fn a_v1_limit_that_fails_names_its_property_and_file() {
-    let Some(mut ours) = Ours::v1() else { return };
-    let error = ours.limit(r#"{"cpu":{"cpus":"4000"}}"#).unwrap_err().to_string();
-    assert!(error.starts_with("linux.resources.cpu.cpus: write /sys/fs/cgroup/cpuset/rt-test-"), "{error}");
-    let error = ours.limit(r#"{"hugepageLimits":[{"pageSize":"2MB","limit":0}]}"#).unwrap_err().to_string();
-    assert!(error.contains("cannot set hugetlb limit: container could not join or create cgroup"), "{error}");
-}
-
-#[test]
-fn a_v2_limit_goes_through_every_ancestor() {
-    let Some(first) = Ours::v2() else { return };
-    let name = first.paths()[0].file_name().unwrap().to_str().unwrap().to_owned();
-    let mut ours = Ours::at(&format!("/{name}/a/b")).unwrap();
-    let all = std::fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap();
-    ours.create();
-    assert_eq!(ours.read("cgroup", "cgroup.controllers"), all.trim());
-    drop(ours);
-    first.0.remove().unwrap();
-}
-
-#[test]
-fn a_v2_limit_is_what_was_asked_for() {
-    let Some(mut ours) = Ours::v2() else { return };
-    let all = std::fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap();
-    let cases = [
-        ("memory", r#"{"memory":{"limit":67108864,"swap":67108864}}"#, "memory.max", "67108864"),
-        ("pids", r#"{"pids":{"limit":0}}"#, "pids.max", "1"),
-        ("cpu", r#"{"cpu":{"shares":1024,"quota":5000,"period":10000}}"#, "cpu.max", "5000 10000"),
-        ("hugetlb", r#"{"hugepageLimits":[{"pageSize":"2MB","limit":4194304}]}"#, "hugetlb.2MB.max", "4194304"),
-        ("hugetlb", r#"{"unified":{"hugetlb.2MB.max":"2097152"}}"#, "hugetlb.2MB.max", "2097152"),
-    ];
-    for (controller, resources, name, expected) in cases {
-        match (all.split_whitespace().any(|one| one == controller), ours.limit(resources)) {
-            (true, done) => {
-                done.unwrap();
-                assert_eq!(ours.read(controller, name), expected);
-            }
-            (false, done) => {
-                let error = done.unwrap_err().to_string();
-                assert!(error.contains(&format!("the {controller} controller is not available")), "{error}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_unified_file_says_which_controller_it_lacks() {
-    let Some(mut ours) = Ours::v2() else { return };
-    let error = ours.limit(r#"{"unified":{"rainbow.max":"1"}}"#).unwrap_err().to_string();
-    assert_eq!(error, r#"unified resource "rainbow.max" can't be set: controller "rainbow" not available"#);
-    let error = ours.limit(r#"{"unified":{"../x":"1"}}"#).unwrap_err().to_string();
-    assert_eq!(error, r#"unified resource "../x" must be a file name (no slashes)"#);
-}
-
-#[test]
 fn a_container_uses_the_devices_it_may_and_no_others() {
     let Some(mut ours) = Ours::new() else { return };
     ours.limit(r#"{"devices":[{"allow":false,"access":"rwm"}]}"#).unwrap();
@@ -504,56 +415,6 @@ fn a_delegated_cgroup_belongs_to_the_containers_root() {
     let owner = |name: &str| std::fs::metadata(dir.join(name)).unwrap().uid();
     assert_eq!([owner(""), owner("cgroup.procs"), owner("cgroup.subtree_control")], [4711; 3]);
     assert_eq!(owner("cgroup.freeze"), 0);
-}
-
-/// A directory that looks like a v2 cgroup with these files in it.
-fn fake(name: &str, files: &[(&str, &str)]) -> Placement {
-    let root = std::env::temp_dir().join(format!("rt-test-{}-{name}", std::process::id()));
-    std::fs::create_dir_all(root.join("c")).unwrap();
-    files.iter().for_each(|(file, text)| std::fs::write(root.join("c").join(file), text).unwrap());
-    let wanted = Wanted { path: Some("/c"), id: "unused", driver: CgroupDriver::Files, refusal: Refusal::Fatal };
-    Layout::unified(root, "/nowhere".into()).place(&wanted).unwrap()
-}
-
-fn update(placement: &Placement, resources: &str) -> crate::Result<()> {
-    placement.apply(Some(&serde_json::from_str(resources).unwrap()), Scope::Update)
-}
-
-#[test]
-fn a_limit_with_two_names_is_written_once_to_the_one_that_is_there() {
-    let resources = r#"{"blockIO":{"weight":500,"weightDevice":[{"major":8,"minor":0,"weight":300}]}}"#;
-    let read = |placement: &Placement, name: &str| std::fs::read_to_string(placement.unified().unwrap().join(name)).unwrap();
-    let old = fake("io", &[("io.weight", "")]);
-    update(&old, resources).unwrap();
-    assert_eq!(read(&old, "io.weight"), "4950");
-    let both = fake("bfq", &[("io.weight", ""), ("io.bfq.weight", "-------")]);
-    update(&both, resources).unwrap();
-    assert_eq!((read(&both, "io.weight").as_str(), read(&both, "io.bfq.weight").as_str()), ("", "8:0 300"));
-    for placement in [old, both] {
-        std::fs::remove_dir_all(placement.unified().unwrap().parent().unwrap()).unwrap();
-    }
-}
-
-#[test]
-fn an_update_below_the_usage_is_refused_where_it_must_be_checked() {
-    let placement = fake("usage", &[("memory.max", "max"), ("memory.current", "500\n")]);
-    update(&placement, r#"{"memory":{"limit":400}}"#).unwrap();
-    let error = update(&placement, r#"{"memory":{"limit":300,"checkBeforeUpdate":true}}"#).unwrap_err();
-    assert_eq!(error.to_string(), "linux.resources.memory: rejecting memory limit 300 <= usage 500");
-    let dir = placement.unified().unwrap();
-    assert!(std::fs::read_to_string(dir.join("memory.max")).unwrap().starts_with("400"));
-    std::fs::remove_dir_all(dir.parent().unwrap()).unwrap();
-}
-
-#[test]
-fn a_limit_of_a_controller_that_is_not_there_says_so() {
-    let placement = fake("none", &[]);
-    let error = update(&placement, r#"{"memory":{"limit":400}}"#).unwrap_err();
-    assert_eq!(error.kind(), crate::ErrorKind::Unsupported);
-    let dir = placement.unified().unwrap();
-    let expected = format!("write {}/memory.max: no such file or directory (ENOENT)", dir.display());
-    assert_eq!(error.to_string(), format!("linux.resources.memory.limit: the memory controller is not available: {expected}"));
-    std::fs::remove_dir_all(dir.parent().unwrap()).unwrap();
 }
 
 /// No cgroup can be made in sysfs, not even by root: a host that refuses.
