@@ -95,6 +95,19 @@ impl<'a> Init<'a> {
         let _ = self.put(slot, EMPTY);
     }
 
+    /// Closes what is in all other slots.
+    pub(crate) fn keep_only(&mut self, kept: [Slot; 2]) {
+        (0..Slot::LIMIT).map(Slot).filter(|slot| !kept.contains(slot)).for_each(|slot| self.clear(slot));
+    }
+
+    /// The descriptors the parent gave do not outlive the exec.
+    fn end_with_exec(&self) -> sys::Result<()> {
+        sys::close_on_exec_from(self.plan.header().first_fd).or_else(|_| {
+            // Linux < 5.11 knows only how to close a range; remove with the 5.10 support row in host.
+            self.slots.iter().filter(|&&fd| fd != EMPTY).try_for_each(|&fd| sys::close_on_exec(fd))
+        })
+    }
+
     /// From now on, reports go there.
     pub(crate) fn report_to(&mut self, fd: Fd) {
         self.report_to = fd;
@@ -139,7 +152,10 @@ fn map(fd: Fd) -> sys::Result<(&'static Record, Plan<'static>)> {
 fn walk(mut init: Init<'_>) -> ! {
     sys::reset_signals();
     sys::umask(0);
-    let _ = sys::close_on_exec_from(init.plan.header().first_fd);
+    if let Err(errno) = init.end_with_exec() {
+        let _ = init.report(Report { kind: ReportKind::Failed, pc: u32::MAX, errno: errno.0, detail: 0, value: 0 });
+        sys::exit(1);
+    }
     let header = *init.plan.header();
     let count = init.plan.ops().len();
     for (index, op) in init.plan.ops().iter().enumerate() {

@@ -87,6 +87,7 @@ impl Held {
             Op::Park { go, report } => {
                 self.take(&[go, Slot::CONTROL])?;
                 self.read(&[report])?;
+                self.now.retain(|held| *held == report.0);
             }
             _ => {}
         }

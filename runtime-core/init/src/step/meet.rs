@@ -44,9 +44,9 @@ pub(crate) fn hop(init: &Init<'_>, kind: u32) -> Done {
     }
 }
 
-/// Waits to be started. What goes wrong afterwards is the starter's to hear.
+/// Waits to be started, holding nothing but the gate. What goes wrong afterwards is the starter's to hear.
 pub(crate) fn park(init: &mut Init<'_>, go: Slot, report: Slot) -> Done {
-    init.clear(Slot::CONTROL);
+    init.keep_only([go, report]);
     wait_for_word(init.fd(go)?)?;
     init.report_to(init.fd(report)?);
     init.clear(go);

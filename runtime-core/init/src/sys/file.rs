@@ -103,6 +103,12 @@ pub fn keep_open(fd: Fd) -> Result<()> {
     unsafe { syscall!(FCNTL, fd, 2usize, 0usize) }.map(drop)
 }
 
+/// `fcntl(F_SETFD)`: a descriptor ends with the next exec.
+pub fn close_on_exec(fd: Fd) -> Result<()> {
+    // SAFETY: no memory is involved; 2 is F_SETFD, 1 is FD_CLOEXEC.
+    unsafe { syscall!(FCNTL, fd, 2usize, 1usize) }.map(drop)
+}
+
 /// `fcntl(F_GETFD)`.
 pub fn fd_flags(fd: Fd) -> Result<usize> {
     // SAFETY: no memory is involved; 1 is F_GETFD.
