@@ -62,6 +62,7 @@ mod error;
 pub mod features;
 mod hooks;
 mod host;
+mod mountinfo;
 mod notify;
 mod pidfd;
 mod prepare;

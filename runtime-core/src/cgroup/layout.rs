@@ -5,6 +5,7 @@
 use super::file;
 use super::place::Version;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mountinfo::unescape;
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use std::path::{Path, PathBuf};
 
@@ -127,12 +128,6 @@ fn cgroup_mount(line: &str, own: &Own) -> Option<Mount> {
 fn controllers(options: &str, own: &Own) -> Vec<String> {
     let named_alien = |option: &str| option.starts_with("name=") && option != "name=systemd";
     options.split(',').filter(|option| !named_alien(option) && own.of(option).is_some()).map(str::to_owned).collect()
-}
-
-/// mountinfo writes blank, tab, newline and backslash as `\ooo`.
-fn unescape(text: &str) -> String {
-    let pairs = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
-    pairs.iter().fold(text.to_owned(), |text, (code, character)| text.replace(code, character))
 }
 
 #[cfg(test)]

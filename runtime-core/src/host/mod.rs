@@ -1,5 +1,6 @@
 //! Looking: what this host can do. Read-only; every fact can be set otherwise, so that a plan for any host compiles on every host.
 
+use crate::mountinfo::unescape;
 use std::path::{Path, PathBuf};
 
 /// The facts a plan depends on.
@@ -143,9 +144,4 @@ pub(crate) fn mount_point_of(path: &Path) -> Option<String> {
     let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape);
     points.filter(|point| path.starts_with(point)).max_by_key(String::len)
-}
-
-/// `\040` and its like, as mountinfo writes them.
-fn unescape(field: &str) -> String {
-    field.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
 }
