@@ -45,9 +45,10 @@ impl Placement {
                 Err(failure) => return Err(made.undo(failure.into())),
             }
         }
-        let found = Self { groups: std::mem::take(&mut made.found), ..self.clone() };
+        self.groups = Self { groups: kept, ..self.clone() }.enterable().groups;
+        let mut found = Self { groups: std::mem::take(&mut made.found), ..self.clone() };
+        found.groups.retain(|group| self.groups.contains(group));
         found.refuse_occupied().map_err(|error| made.undo(error))?;
-        self.groups = kept;
         let directory = self.directory().map_err(|error| made.undo(error))?;
         Ok(Created { fresh: found.groups.is_empty(), directory })
     }

@@ -3,7 +3,7 @@
 //! Invariant: every wait and every loop is bounded. `cgroup.kill` needs no list and no freezing, so it goes before all else.
 
 use super::file;
-use super::place::{Placement, Version};
+use super::place::{Group, Placement, Version};
 use super::sys;
 use crate::error::{Error, Result};
 use nix::errno::Errno;
@@ -16,18 +16,18 @@ use std::time::Duration;
 const ROUNDS: u32 = 50;
 
 impl Placement {
-    /// Opens every `cgroup.procs`: a process that writes `0` to each of them has entered.
+    /// Opens every `cgroup.procs`, in the order of the hierarchies: a process that writes `0` to each of them has entered.
     pub(crate) fn procs_files(&self) -> Result<Vec<OwnedFd>> {
-        let mut files = Vec::with_capacity(self.groups.len());
-        for group in &self.groups {
-            let path = group.dir.join("cgroup.procs");
-            match file::open_with(&path, OFlag::O_WRONLY) {
-                Ok(fd) => files.push(fd),
-                Err(errno) if self.tolerates(errno) => {}
-                Err(errno) => return Err(Error::call("open", path, errno)),
-            }
-        }
-        Ok(files)
+        let open = |group: &Group| procs_file(group).map_err(|errno| Error::call("open", group.dir.join("cgroup.procs"), errno));
+        self.groups.iter().map(open).collect()
+    }
+
+    /// It, without the hierarchies that a rootless caller may not enter. A plan counts them, so they go before there is one.
+    pub(crate) fn enterable(mut self) -> Self {
+        let refused = |group: &Group| procs_file(group).is_err_and(|errno| self.tolerates(errno));
+        let kept = self.groups.iter().filter(|group| !refused(group)).cloned().collect();
+        self.groups = kept;
+        self
     }
 
     /// Puts a process there: what an init elsewhere does for itself.
@@ -114,6 +114,10 @@ fn send(pid: i32, signal: i32) -> Result<()> {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),
         Err(errno) => Err(Error::call("kill", pid.to_string(), errno)),
     }
+}
+
+fn procs_file(group: &Group) -> nix::Result<OwnedFd> {
+    file::open_with(&group.dir.join("cgroup.procs"), OFlag::O_WRONLY)
 }
 
 /// `EINVAL` is a child so young that the kernel has not finished it.

@@ -99,7 +99,7 @@ impl Container {
     /// [`ErrorKind::NotRunning`], [`ErrorKind::Paused`], [`ErrorKind::InvalidConfig`], [`ErrorKind::Program`],
     /// [`ErrorKind::Step`], [`ErrorKind::Call`].
     pub fn exec(&self, request: &Exec) -> Result<Process> {
-        let placement = self.placement()?;
+        let placement = self.placement()?.enterable();
         self.check_state(request)?;
         super::create::check_preserved(request.preserve_fds)?;
         let config = self.config()?;
@@ -140,7 +140,7 @@ impl Container {
             ..base
         };
         let wishes = Wishes { id: self.id().to_owned(), program: Some(path), exact_env: hook.env.is_some(), ..Wishes::default() };
-        let placement = self.placement()?;
+        let placement = self.placement()?.enterable();
         let (plan, cgroup) = self.exec_plan(config, &process, (&placement, &wishes))?;
         let request = Exec { stdio: stdio.map(Some), ..Exec::of(oci_spec::runtime::Process::default()) };
         let mut child = self.exec_child(&plan, &request, (&placement, cgroup.as_ref()))?;

@@ -183,3 +183,21 @@ fn a_limit_of_a_controller_that_is_not_there_says_so() {
     let expected = format!("write {}/c/memory.max: no such file or directory (ENOENT)", fake.root.display());
     assert_eq!(error.to_string(), format!("linux.resources.memory.limit: the memory controller is not available: {expected}"));
 }
+
+/// The plan counts hierarchies: one that may not be entered must not give its number to the next.
+#[test]
+fn a_hierarchy_that_refuses_is_struck_before_the_others_are_counted() {
+    let files: &[&str] = &["cgroup.procs"];
+    let fake = Fake::v1(&[("cpu", files), ("memory", files), ("pids", files)]);
+    let refused = fake.root.join("memory/c/cgroup.procs");
+    std::fs::remove_file(&refused).unwrap();
+    // Not even root may write to this one.
+    std::os::unix::fs::symlink("/sys/kernel/uevent_seqnum", &refused).unwrap();
+    let rootless = Placement { refusal: Refusal::Tolerated, asked: false, ..fake.placement.clone() };
+    let error = rootless.procs_files().unwrap_err().to_string();
+    assert_eq!(error, format!("open {}: permission denied (EACCES)", refused.display()));
+    let entered = rootless.enterable();
+    let names: Vec<_> = entered.directories().map(|(controllers, _)| controllers.concat()).collect();
+    assert_eq!((names, entered.procs_files().unwrap().len()), (vec!["cpu".to_owned(), "pids".to_owned()], 2));
+    assert!(fake.placement.clone().enterable().procs_files().is_err(), "who asked for a place must have it");
+}
