@@ -283,7 +283,13 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
         let cpus = plan.blob(&super::program::bits(cpus));
         plan.push(Op::Affinity { cpus });
     }
-    attach_cgroups(plan, host);
+    let kind = private(namespaces);
+    let hops = kind & (CLONE_NEWPID | CLONE_NEWTIME).cast_unsigned() != 0;
+    // A fork counts against `pids.limit`, entering does not; but the root of a user namespace may not enter what is the host's.
+    let enters_late = hops && !inside.has_user_namespace;
+    if !enters_late {
+        attach_cgroups(plan, host);
+    }
     oom_score(plan, Some(process));
     plan.push(Op::Hide);
     let outside_limits = inside.has_user_namespace && host.is_privileged();
@@ -294,7 +300,6 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
         // Before the container's mounts are the process's own: this is the host's procfs, of the container's processes too.
         plan.push(Op::OpenProc { to: scratch::PROC });
     }
-    let kind = private(namespaces);
     plan.about("linux.namespaces");
     if namespaces.mount == Membership::Inherit {
         let root = plan.source(Source::InitRoot);
@@ -307,8 +312,11 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
     if inside.has_user_namespace {
         plan.push(Op::BecomeRoot { clear_groups: u32::from(host.may_clear_groups()) });
     }
-    if kind & (CLONE_NEWPID | CLONE_NEWTIME).cast_unsigned() != 0 {
+    if hops {
         plan.push(Op::Hop { kind: 0 });
+    }
+    if enters_late {
+        attach_cgroups(plan, host);
     }
     session(plan, wishes);
     let path = plan.text("/");
