@@ -215,10 +215,8 @@ pub struct HugePageStats {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Pressure {
     /// Some process waited.
-    #[serde(skip_serializing_if = "is_default")]
     pub some: PressureEntry,
     /// Every process waited.
-    #[serde(skip_serializing_if = "is_default")]
     pub full: PressureEntry,
 }
 
@@ -312,7 +310,7 @@ mod tests {
         let blkio = BlockIoStats { io_queued_recursive: vec![io], ..BlockIoStats::default() };
         expect![[r#"
             {"usage":{"limit":9,"usage":1,"failcnt":0},"kernelTCP":{"limit":9,"usage":1,"failcnt":0}}
-            {"throttling":{"periods":1,"throttledPeriods":2,"throttledTime":3},"psi":{"some":{"avg10":0.5,"avg60":0.0,"avg300":0.0,"total":0}}}
+            {"throttling":{"periods":1,"throttledPeriods":2,"throttledTime":3},"psi":{"some":{"avg10":0.5,"avg60":0.0,"avg300":0.0,"total":0},"full":{"avg10":0.0,"avg60":0.0,"avg300":0.0,"total":0}}}
             {"ioQueueRecursive":[{"major":8,"op":"Read","value":5}]}"#]]
         .assert_eq(&[serde_json::to_string(&memory).unwrap(), serde_json::to_string(&cpu).unwrap(), serde_json::to_string(&blkio).unwrap()].join("\n"));
     }

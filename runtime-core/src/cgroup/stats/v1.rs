@@ -109,21 +109,24 @@ fn entry(dir: &Path, prefix: &str) -> Result<MemoryEntry> {
     })
 }
 
-/// The counters have other names with each scheduler; the first that are there count.
+/// The counters have other names with each scheduler, and with old kernels; the first that count something are told.
 fn block_io(dir: &Path, io: &mut BlockIoStats) -> Result<()> {
-    for prefix in ["blkio.bfq", "blkio", "blkio.throttle"] {
-        let read = |name: &str| text(dir, &format!("{prefix}.{name}")).map(|text| text.as_deref().map(entries));
-        let Some(serviced) = read("io_serviced_recursive")? else { continue };
-        io.io_serviced_recursive = serviced;
-        io.io_service_bytes_recursive = read("io_service_bytes_recursive")?.unwrap_or_default();
-        io.sectors_recursive = read("sectors_recursive")?.unwrap_or_default();
-        io.io_service_time_recursive = read("io_service_time_recursive")?.unwrap_or_default();
-        io.io_wait_time_recursive = read("io_wait_time_recursive")?.unwrap_or_default();
-        io.io_merged_recursive = read("io_merged_recursive")?.unwrap_or_default();
-        io.io_queued_recursive = read("io_queued_recursive")?.unwrap_or_default();
-        io.io_time_recursive = read("time_recursive")?.unwrap_or_default();
+    let names = [("blkio.bfq", "_recursive"), ("blkio", "_recursive"), ("blkio.throttle", "_recursive"), ("blkio.throttle", "")];
+    for (prefix, suffix) in names {
+        let read = |name: &str| text(dir, &format!("{prefix}.{name}{suffix}")).map(|text| entries(&text.unwrap_or_default()));
+        *io = BlockIoStats {
+            io_serviced_recursive: read("io_serviced")?,
+            io_service_bytes_recursive: read("io_service_bytes")?,
+            sectors_recursive: read("sectors")?,
+            io_service_time_recursive: read("io_service_time")?,
+            io_wait_time_recursive: read("io_wait_time")?,
+            io_merged_recursive: read("io_merged")?,
+            io_queued_recursive: read("io_queued")?,
+            io_time_recursive: read("time")?,
+            psi: None,
+        };
         if !io.io_serviced_recursive.is_empty() {
-            return Ok(());
+            break;
         }
     }
     Ok(())
