@@ -53,6 +53,15 @@ impl Placement {
     }
 }
 
+impl Placement {
+    /// How often the kernel has killed there for want of memory, as far as it tells.
+    pub(crate) fn oom_kills(&self) -> u64 {
+        let name = if self.version() == Version::One { "memory.oom_control" } else { "memory.events" };
+        let text = self.dir("memory").and_then(|dir| file::read(&dir.join(name)).ok());
+        text.and_then(|text| file::value_of(&text, "oom_kill")).unwrap_or(0)
+    }
+}
+
 fn signal(dir: &Path) -> Result<Source> {
     let oom = dir.join("memory.oom_control");
     let control = dir.join("cgroup.event_control");

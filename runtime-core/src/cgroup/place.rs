@@ -185,6 +185,11 @@ impl Placement {
         self.groups.is_empty()
     }
 
+    /// Is it there?
+    pub(crate) fn exists(&self) -> bool {
+        self.main().is_some_and(Path::is_dir)
+    }
+
     /// Is it v2 alone, where a child can be cloned into its cgroup?
     pub(crate) fn is_unified(&self) -> bool {
         !self.groups.is_empty() && self.version() == Version::Two

@@ -182,7 +182,10 @@ impl Attempt {
     }
 
     /// Nothing is left; what was wrong first is what is told.
-    fn undo(self, error: Error) -> Error {
+    fn undo(self, mut error: Error) -> Error {
+        if self.reached == Reached::Process && self.placement.oom_kills() > 0 {
+            error = error.during("container init was OOM-killed (memory limit too low?)");
+        }
         if self.reached >= Reached::Cgroups {
             let _ = lifecycle::sweep(&self.placement);
         }

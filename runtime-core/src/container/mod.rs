@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod exec;
 mod facts;
+mod kill;
 mod lifecycle;
 mod request;
 mod start;

@@ -3,7 +3,7 @@
 use super::{Container, lifecycle};
 use crate::cgroup::{OomWatch, Scope, Stats, Update};
 use crate::compile;
-use crate::config::{Hook, Membership};
+use crate::config::Hook;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{self, Kind, Place};
 use crate::notify::Notify;
@@ -82,38 +82,6 @@ impl Container {
         let (Some(notify), Some(host)) = (notify, &self.record.notify_socket) else { return Ok(()) };
         let pidfd = self.pidfd()?;
         notify.forward(pidfd, self.record.init.map_or(0, |init| init.pid), host).map(drop)
-    }
-
-    /// Sends a signal to the first process; SIGKILL to all, where its end does not end them.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotRunning`] if it has ended.
-    pub fn kill(&self, signal: i32) -> Result<()> {
-        let init = self.record.init.ok_or_else(not_running)?;
-        let shares_pids = || self.config().is_ok_and(|config| config.namespaces.pid != Membership::New);
-        if signal == Signal::SIGKILL as i32 && shares_pids() {
-            if !init.is_alive()? {
-                return Err(not_running());
-            }
-            return self.kill_all(signal).or_else(|_| init.signal(signal));
-        }
-        init.signal(signal)?;
-        if signal == Signal::SIGKILL as i32 {
-            // A frozen process of cgroup v1 does not die before it is thawed.
-            let placement = self.placement()?;
-            if placement.is_frozen().unwrap_or(false) {
-                placement.thaw()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends a signal to every process in the container's cgroups.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Call`] if the cgroups cannot be read.
-    pub fn kill_all(&self, signal: i32) -> Result<()> {
-        self.placement()?.kill_all(signal)
     }
 
     /// Every process in the container's cgroups, as the caller sees them.

@@ -28,7 +28,7 @@ pub(crate) static VERB: Verb = Verb {
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let interval = args.duration(&INTERVAL).unwrap_or(Duration::from_secs(5));
     if interval.is_zero() {
-        return Err(Failure::new("the interval must be longer than 0"));
+        return Err(Failure::new("duration interval must be greater than 0"));
     }
     let container = settings.runtime().load(args.id())?;
     if container.status()? == Status::Stopped {
