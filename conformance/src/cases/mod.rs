@@ -37,6 +37,8 @@ pub(crate) fn all() -> Vec<Case> {
 #[cfg(test)]
 mod tests {
     use super::all;
+    use crate::glob;
+    use std::path::Path;
 
     #[test]
     fn names_are_unique() {
@@ -45,5 +47,16 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn the_cases_that_the_table_of_properties_names_exist() {
+        let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/properties.md");
+        let table = std::fs::read_to_string(table).unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_suffix('|')?.rsplit_once('|'));
+        let named = rows.flat_map(|(_, tests)| tests.split('`').skip(1).step_by(2)).filter(|name| name.contains('/'));
+        let cases = all();
+        let missing: Vec<_> = named.filter(|name| !cases.iter().any(|case| glob::matches(name, &case.name))).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }

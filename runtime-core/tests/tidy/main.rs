@@ -9,6 +9,7 @@ mod functions;
 mod reasons;
 mod rooms;
 mod source;
+mod table;
 mod words;
 
 use source::{Source, sources, texts};
@@ -82,4 +83,11 @@ fn every_file_is_named_for_an_idea() {
 #[test]
 fn no_text_knows_the_machine_it_was_written_on() {
     none(texts().iter().flat_map(|(path, text)| words::machine_paths(path, text)));
+}
+
+#[test]
+fn the_table_of_properties_has_no_hole_and_names_tests_that_exist() {
+    let sources = sources();
+    let text = texts().into_iter().find(|(path, _)| path == table::PATH).expect("the table").1;
+    none(table::holes(&text).into_iter().chain(table::missing(&text, &sources)));
 }
