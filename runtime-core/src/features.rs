@@ -1,12 +1,13 @@
 //! What this build understands, as the specification's `features` document.
 //!
-//! Invariant: the host is not asked. The lists come from the tables that read `config.json`, so they say what is really read.
+//! Invariant: the host is not asked, but for the flags of `seccomp(2)` that its kernel knows. The lists come from the tables that read `config.json`, so they say what is really read.
 
 use crate::config::capabilities;
 use crate::config::hooks::KINDS;
 use crate::config::mount_options::TABLE;
 use crate::config::namespaces::{TYPES, name};
 use crate::config::policy::{FLAGS, MODES};
+use crate::host;
 use oci_spec::runtime::{Arch, LinuxSeccompAction as Action, LinuxSeccompFilterFlag as Flag, LinuxSeccompOperator as Operator};
 use serde_json::{Value, json};
 
@@ -102,8 +103,19 @@ fn seccomp() -> Value {
         "operators": OPERATORS,
         "archs": ARCHS,
         "knownFlags": SECCOMP_FLAGS,
-        "supportedFlags": SECCOMP_FLAGS,
+        "supportedFlags": SECCOMP_FLAGS.into_iter().filter(|&flag| is_supported(flag, host::seccomp::flags())).collect::<Vec<_>>(),
     })
+}
+
+/// Is it among those the kernel knows?
+fn is_supported(flag: Flag, known: u32) -> bool {
+    match flag {
+        // The init has one thread only: there is nothing that the kernel would have to support.
+        Flag::SeccompFilterFlagTsync => true,
+        Flag::SeccompFilterFlagLog => known & host::seccomp::LOG != 0,
+        Flag::SeccompFilterFlagSpecAllow => known & host::seccomp::SPEC_ALLOW != 0,
+        Flag::SeccompFilterFlagWaitKillableRecv => known & host::seccomp::WAIT_KILLABLE_RECV != 0,
+    }
 }
 
 #[cfg(test)]

@@ -54,16 +54,24 @@ pub(crate) fn connect(path: &Path) -> Result<OwnedFd> {
 
 /// Sends one descriptor in one message, under a name that is not empty.
 pub(crate) fn send_fd(socket: impl AsFd, fd: impl AsFd, name: &[u8]) -> Result<()> {
+    send_with_fd(socket, fd, name).map_err(|errno| Error::call("sendmsg", String::from_utf8_lossy(name).as_ref(), errno))
+}
+
+/// Sends a text of any length, and one descriptor with its first bytes.
+pub(crate) fn send_with_fd(socket: impl AsFd, fd: impl AsFd, mut text: &[u8]) -> nix::Result<()> {
     let fds = [fd.as_fd().as_raw_fd()];
-    let rights = [ControlMessage::ScmRights(&fds)];
-    let socket = socket.as_fd().as_raw_fd();
-    loop {
-        match sendmsg::<UnixAddr>(socket, &[IoSlice::new(name)], &rights, MsgFlags::MSG_NOSIGNAL, None) {
-            Ok(_) => return Ok(()),
+    let mut rights: &[ControlMessage<'_>] = &[ControlMessage::ScmRights(&fds)];
+    while !text.is_empty() {
+        match sendmsg::<UnixAddr>(socket.as_fd().as_raw_fd(), &[IoSlice::new(text)], rights, MsgFlags::MSG_NOSIGNAL, None) {
             Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Error::call("sendmsg", String::from_utf8_lossy(name).as_ref(), errno)),
+            sent => {
+                // A signal can end a long one early; the descriptor has gone with its beginning.
+                text = text.get(sent?..).unwrap_or_default();
+                rights = &[];
+            }
         }
     }
+    Ok(())
 }
 
 /// Receives one descriptor and its name.

@@ -100,6 +100,8 @@ pub(crate) mod point {
     pub(crate) const HOOKS: u32 = 1;
     /// A filter with a listener is about to be loaded.
     pub(crate) const LISTENER: u32 = 2;
+    /// The same, and nothing is said after it: [`CREATED`] too.
+    pub(crate) const LAST_LISTENER: u32 = 5;
     /// All is done but the program: the parent records the container.
     pub(crate) const CREATED: u32 = 3;
     /// Nothing is done yet: the parent has the process put into its cgroup.

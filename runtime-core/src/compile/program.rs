@@ -20,16 +20,17 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
         let at_most = if config.namespaces.user.is_private() { ALL } else { host.capabilities };
         let may_set_groups = identity::may_set_groups(config, process, host)?;
         surroundings(plan, config);
-        filter = Some(Filtering::of(config, process)?);
+        filter = Some(Filtering::of(config, process, host)?);
         lower(plan, process, &Lowering { at_most, may_set_groups, fresh: true }, filter.as_ref());
         find(plan, process, wishes);
-        // A listener has to be delivered while there is a create that knows where to.
-        Filtering::load(filter.as_ref(), plan, When::Parked);
     }
     plan.about("process");
     // From here on a dead parent is noticed at the meeting, and a parent that has gone its way must not be taken for a dead one.
     plan.push(Op::DeathSignal { signal: 0 });
-    plan.push(Op::Meet { point: point::CREATED });
+    match &filter {
+        Some(filter) if filter.when == When::Parked => Filtering::load(Some(filter), plan, When::Parked),
+        _ => plan.push(Op::Meet { point: point::CREATED }),
+    }
     let go = plan.source(Source::Gate);
     let report = plan.source(Source::GateReport);
     plan.push(Op::Park { go, report });
@@ -44,7 +45,7 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
 pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, (host, wishes): (&Host, &Wishes)) -> Result<()> {
     let at_most = if inside.has_user_namespace { ALL } else { host.capabilities };
     let may_set_groups = identity::may_set_groups(inside.config, process, host)?;
-    let filter = Some(Filtering::of(inside.config, process)?);
+    let filter = Some(Filtering::of(inside.config, process, host)?);
     lower(plan, process, &Lowering { at_most, may_set_groups, fresh: false }, filter.as_ref());
     find(plan, process, wishes);
     plan.about("process");
@@ -65,15 +66,17 @@ struct Filtering {
 enum When {
     /// Before the capability to load one is given up.
     Early,
-    /// Last, but before the wait for `start`.
+    /// Last before the wait for `start`, while there is a create that knows where to deliver the listener. Its meeting is the last
+    /// one: whatever the filter notifies of, no word between the init and its parent can be lost to an agent.
     Parked,
     /// Last of all, so that it sees as little of the runtime as can be.
     Last,
 }
 
 impl Filtering {
-    fn of(config: &Config, process: &Process) -> Result<Self> {
-        let filter = config.seccomp.as_ref().map(|profile| seccomp::compile(profile, seccomp::NATIVE)).transpose()?;
+    fn of(config: &Config, process: &Process, host: &Host) -> Result<Self> {
+        let kernel = seccomp::Kernel { native: seccomp::NATIVE, flags: host.seccomp_flags };
+        let filter = config.seccomp.as_ref().map(|profile| seccomp::compile(profile, kernel)).transpose()?;
         let notifies = filter.as_ref().is_some_and(|filter| filter.listener.is_some());
         let when = match (process.no_new_privileges, notifies) {
             (false, _) => When::Early,
@@ -87,12 +90,12 @@ impl Filtering {
     fn load(this: Option<&Self>, plan: &mut Builder, now: When) {
         let Some(filter) = this.filter(|this| this.when == now).and_then(|this| this.filter.as_ref()) else { return };
         plan.about("linux.seccomp");
-        let listener = u32::from(filter.listener.is_some());
-        if listener != 0 {
-            plan.push(Op::Meet { point: point::LISTENER });
+        if filter.listener.is_some() {
+            let point = if now == When::Parked { point::LAST_LISTENER } else { point::LISTENER };
+            plan.push(Op::Meet { point });
         }
         let program = plan.blob(&filter.to_bytes());
-        plan.push(Op::Seccomp { program, flags: filter.flags, listener });
+        plan.push(Op::Seccomp { program, flags: filter.flags, listener: filter.listener.is_some().into() });
     }
 }
 

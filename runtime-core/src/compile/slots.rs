@@ -185,6 +185,7 @@ impl Random {
     fn host(&mut self) -> Host {
         let hierarchy = |name: &str| Hierarchy { name: name.into(), options: name.into(), path: format!("/sys/fs/cgroup/{name}/c") };
         Host {
+            seccomp_flags: u32::MAX,
             capabilities: if self.coin() { u64::MAX >> 23 } else { 0 },
             mount_setattr: self.coin(),
             exec_enters_time: self.coin(),

@@ -9,7 +9,7 @@ use crate::hooks::{self, Kind, Place};
 use crate::notify;
 use crate::prepare::{self, Given};
 use crate::spawn::{Child, Event, Launch};
-use crate::state::{Gate, Identity, Locked, Phase, Record, Status, check_id};
+use crate::state::{Gate, Identity, Locked, Phase, Record, State, Status, check_id};
 use std::borrow::Cow;
 use std::os::fd::AsFd;
 
@@ -72,6 +72,15 @@ enum Reached {
     Process,
 }
 
+/// Where a conversation leaves the init.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// It waits for a word.
+    Waiting,
+    /// It waits at the gate, or is on its way there.
+    Parked,
+}
+
 impl Attempt {
     fn run(&mut self, runtime: &Runtime, bundle: &Bundle, request: &Create) -> Result<()> {
         let config = &bundle.config;
@@ -88,9 +97,11 @@ impl Attempt {
         }
         let mut child = self.launch(&plan, &created, request)?;
         self.reached = if own { Reached::Process } else { Reached::Nothing };
-        self.converse(&mut child, config)?;
+        let left = self.converse(&mut child, config)?;
         self.settle(&child, &bundle.bytes, request)?;
-        child.go()?;
+        if left == Left::Waiting {
+            child.go()?;
+        }
         child.release();
         Ok(())
     }
@@ -137,21 +148,26 @@ impl Attempt {
     }
 
     /// Until everything but the program is there.
-    fn converse(&mut self, child: &mut Child<'_>, config: &Config) -> Result<()> {
+    fn converse(&mut self, child: &mut Child<'_>, config: &Config) -> Result<Left> {
         loop {
             match child.next()? {
                 Event::Reached(point::CGROUP) => self.enter(child, config)?,
                 Event::Reached(point::HOOKS) => self.hooks(child, config)?,
                 Event::Reached(point::LISTENER) => {
-                    child.go()?;
-                    lifecycle::deliver_listener(config.seccomp.as_ref(), &self.record, child)?;
+                    self.listener(child, config)?;
                     continue;
                 }
-                Event::Reached(_) => return Ok(()),
+                Event::Reached(point::LAST_LISTENER) => return self.listener(child, config).map(|()| Left::Parked),
+                Event::Reached(_) => return Ok(Left::Waiting),
                 Event::Executed => return Err(Error::new(ErrorKind::Step, "the init ran the program before it was started")),
             }
             child.go()?;
         }
+    }
+
+    fn listener(&mut self, child: &mut Child<'_>, config: &Config) -> Result<()> {
+        self.record.init = Identity::of(child.pid())?;
+        lifecycle::deliver_listener(child, config.seccomp.as_ref(), &State::of(&self.record, Status::Creating))
     }
 
     /// The hooks of `create`, in the order of runtime-spec, runtime, "Lifecycle", 3 to 5.

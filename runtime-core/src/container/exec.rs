@@ -153,9 +153,9 @@ impl Container {
     /// Until the program runs.
     fn follow(&self, child: &mut Child<'_>, config: &Config) -> Result<()> {
         while let Event::Reached(at) = child.next()? {
-            child.go()?;
-            if at == point::LISTENER {
-                lifecycle::deliver_listener(config.seccomp.as_ref(), &self.record, child)?;
+            match at {
+                point::LISTENER | point::LAST_LISTENER => lifecycle::deliver_listener(child, config.seccomp.as_ref(), &self.state()?)?,
+                _ => child.go()?,
             }
         }
         Ok(())

@@ -51,22 +51,24 @@ pub(super) fn inside(config: &Config, pid: i32) -> Result<Inside> {
     Ok(Inside { namespaces, pid_namespace, ids })
 }
 
-/// Hands the listener of a filter to the agent that waits for it: runtime-spec, config-linux, "The Container Process State".
-pub(super) fn deliver_listener(seccomp: Option<&LinuxSeccomp>, record: &Record, child: &Child<'_>) -> Result<()> {
+/// Lets the child load a filter, and hands its listener to the agent that waits for it: runtime-spec, config-linux, "The Container
+/// Process State".
+pub(super) fn deliver_listener(child: &mut Child<'_>, seccomp: Option<&LinuxSeccomp>, state: &State) -> Result<()> {
+    child.go()?;
     let listener = child.take_listener()?;
-    let Some(path) = seccomp.and_then(|seccomp| seccomp.listener_path().as_ref()) else { return Ok(()) };
-    let mut record = record.clone();
-    record.init = crate::state::Identity::of(child.pid())?;
-    let metadata = seccomp.and_then(|seccomp| seccomp.listener_metadata().clone()).unwrap_or_default();
-    let message = serde_json::json!({
-        "ociVersion": record.oci_version,
+    let Some((seccomp, path)) = seccomp.and_then(|seccomp| Some((seccomp, seccomp.listener_path().as_ref()?))) else { return Ok(()) };
+    let mut message = serde_json::json!({
+        "ociVersion": state.oci_version,
         "fds": ["seccompFd"],
         "pid": child.pid(),
-        "metadata": metadata,
-        "state": State::of(&record, Status::Creating),
+        "state": state,
     });
-    socket::send_fd(socket::connect(path)?, listener, message.to_string().as_bytes())
-        .map_err(|error| error.during("linux.seccomp.listenerPath"))
+    if let Some(metadata) = seccomp.listener_metadata() {
+        message["metadata"] = metadata.as_str().into();
+    }
+    let agent = socket::connect(path).map_err(|error| error.during("linux.seccomp.listenerPath"))?;
+    socket::send_with_fd(agent, listener, message.to_string().as_bytes())
+        .map_err(|errno| Error::call("sendmsg", path, errno).during("linux.seccomp.listenerPath"))
 }
 
 /// Kills whatever is in the cgroups, and removes them.

@@ -1,5 +1,7 @@
 //! Looking: what this host can do. Read-only; every fact can be set otherwise, so that a plan for any host compiles on every host.
 
+pub(crate) mod seccomp;
+
 use crate::mountinfo::unescape;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,8 @@ pub(crate) struct Host {
     pub(crate) kcore: bool,
     /// Is AppArmor's `attr/apparmor/` there?
     pub(crate) apparmor: bool,
+    /// The flags of [`seccomp`] that it knows.
+    pub(crate) seccomp_flags: u32,
 }
 
 /// How a container's cgroups are seen and joined.
@@ -94,6 +98,7 @@ impl Host {
             files: Vec::new(),
             kcore: Path::new("/proc/kcore").exists(),
             apparmor: Path::new("/sys/kernel/security/apparmor").exists(),
+            seccomp_flags: seccomp::flags(),
         };
         host.pretend(Some(kernel()))
     }

@@ -140,26 +140,26 @@ impl<'a> Child<'a> {
 
     /// Takes the listener of the filter it is about to load, out of its table of descriptors: the filter may be about any system
     /// call that it could use to hand it over.
-    pub(crate) fn take_listener(&self) -> Result<OwnedFd> {
-        let record = self.recorder.record();
+    pub(crate) fn take_listener(&mut self) -> Result<OwnedFd> {
         loop {
-            let fd = record.listener.load(Ordering::Acquire);
+            let fd = self.recorder.record().listener.load(Ordering::Acquire);
             if fd > 0 {
                 let listener =
                     sys::pidfd_getfd(self.pidfd(), fd - 1).map_err(|errno| Error::call("pidfd_getfd", "seccomp listener", errno))?;
-                record.taken.store(1, Ordering::Release);
+                self.recorder.record().taken.store(1, Ordering::Release);
                 return Ok(listener);
             }
-            if self.is_over() {
-                return self.end().and(Err(Error::call("recv", "seccomp listener", Errno::EPIPE)));
+            if self.has_word() {
+                return self.next().and(Err(Error::call("recv", "seccomp listener", Errno::EPROTO)));
             }
             std::thread::sleep(std::time::Duration::from_micros(50));
         }
     }
 
-    fn is_over(&self) -> bool {
+    /// Has it said something, or died?
+    fn has_word(&self) -> bool {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        let mut fds = [PollFd::new(self.pidfd(), PollFlags::POLLIN)];
+        let mut fds = [PollFd::new(self.control.as_fd(), PollFlags::POLLIN)];
         poll(&mut fds, PollTimeout::ZERO).is_ok_and(|count| count > 0)
     }
 

@@ -15,9 +15,11 @@ const ALLOWED: &[(&str, &str)] = &[
     ("runtime-core/src/hooks/sys.rs", "fork and setns for hooks that run inside"),
     ("runtime-core/src/cgroup/sys.rs", "bpf(2)"),
     ("runtime-core/src/console/sys.rs", "ioctl(2)"),
+    ("runtime-core/src/host/seccomp.rs", "seccomp(2), to ask what it knows"),
     ("runtime-core/src/pidfd.rs", "pidfd calls no crate wraps"),
     ("runtime-core/src/socket.rs", "descriptors received from a socket"),
     ("runtime-core/src/compile/seccomp/tests/kernel.rs", "a test that loads its filter into a child"),
+    ("runtime-core/tests/listener/agent.rs", "ioctl(2) of a seccomp listener"),
     ("conformance/src/console.rs", "ioctl(2)"),
 ];
 

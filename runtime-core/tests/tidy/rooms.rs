@@ -38,7 +38,7 @@ const ROOMS: &[Room] = &[
     room("runtime-core/src/socket", &["error"]),
     room("runtime-core/src/config", &["error"]),
     room("runtime-core/src/spec", &["config"]),
-    room("runtime-core/src/features", &["config"]),
+    room("runtime-core/src/features", &["config", "host"]),
     room("runtime-core/src/cgroup", &["error", "mountinfo"]),
     room("runtime-core/src/console", &["error", "pidfd", "socket"]),
     room("runtime-core/src/notify", &["error", "pidfd", "socket"]),

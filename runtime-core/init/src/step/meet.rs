@@ -53,16 +53,24 @@ pub(crate) fn park(init: &mut Init<'_>, go: Slot, report: Slot) -> Done {
     Ok(())
 }
 
+/// How often a listener is looked after: some ten seconds to a minute, by the processor. A parent that lives takes microseconds.
+const PATIENCE: u32 = 1 << 30;
+
 /// Loads the filter. With a listener, the parent takes it out of this process from outside, and this process waits without a
 /// system call, since the filter may be about any of them.
 pub(crate) fn seccomp(init: &Init<'_>, program: Blob, flags: u32, listener: u32) -> Done {
-    let fd = sys::seccomp(init.plan.blob(program)?, flags)?;
+    let fd = sys::seccomp(init.plan.blob(program)?, flags)? as sys::Fd;
     if listener == 0 {
         return Ok(());
     }
-    init.record.listener.store((fd as i32).saturating_add(1), Ordering::Release);
-    while init.record.taken.load(Ordering::Acquire) == 0 {
+    init.record.listener.store(fd.saturating_add(1), Ordering::Release);
+    for _ in 0..PATIENCE {
+        if init.record.taken.load(Ordering::Acquire) != 0 {
+            // Kept here, it would hide from the kernel that an agent has ended, and calls would wait for it without end.
+            sys::close(fd);
+            return Ok(());
+        }
         core::hint::spin_loop();
     }
-    Ok(())
+    Err(Errno::ETIMEDOUT.into())
 }

@@ -27,6 +27,8 @@ impl Errno {
     pub const ELOOP: Self = Self(40);
     pub const EPROTO: Self = Self(71);
     pub const EOPNOTSUPP: Self = Self(95);
+    /// `ETIMEDOUT`.
+    pub const ETIMEDOUT: Self = Self(110);
 }
 
 /// The numbers, by architecture.

@@ -29,14 +29,14 @@ mod tests;
 
 pub(crate) use abi::NATIVE;
 
-/// `SECCOMP_FILTER_FLAG_LOG`.
-pub(crate) const FLAG_LOG: u32 = 1 << 1;
-/// `SECCOMP_FILTER_FLAG_SPEC_ALLOW`.
-pub(crate) const FLAG_SPEC_ALLOW: u32 = 1 << 2;
-/// `SECCOMP_FILTER_FLAG_NEW_LISTENER`: `seccomp(2)` returns a descriptor for whoever answers the notifications.
-pub(crate) const FLAG_NEW_LISTENER: u32 = 1 << 3;
-/// `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`.
-pub(crate) const FLAG_WAIT_KILLABLE_RECV: u32 = 1 << 5;
+/// The kernel that a filter is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kernel {
+    /// Its own architecture.
+    pub(crate) native: Arch,
+    /// The flags it knows.
+    pub(crate) flags: u32,
+}
 
 /// What `seccomp(SECCOMP_SET_MODE_FILTER, flags, program)` is given, and who hears of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(crate) struct Filter {
     pub(crate) program: Vec<Insn>,
     /// `SECCOMP_FILTER_FLAG_*`.
     pub(crate) flags: u32,
-    /// Where the descriptor goes; set exactly if `flags` has [`FLAG_NEW_LISTENER`].
+    /// Where the descriptor goes; set exactly if `flags` has [`NEW_LISTENER`](crate::host::seccomp::NEW_LISTENER).
     pub(crate) listener: Option<Listener>,
 }
 
@@ -85,10 +85,10 @@ pub(crate) struct Listener {
     pub(crate) metadata: Option<String>,
 }
 
-/// The filter that does what `profile` says, for a kernel of the architecture `native`.
-pub(crate) fn compile(profile: &LinuxSeccomp, native: Arch) -> Result<Filter> {
-    let policy = policy::read(profile, native)?;
+/// The filter that does what `profile` says.
+pub(crate) fn compile(profile: &LinuxSeccomp, kernel: Kernel) -> Result<Filter> {
+    let policy = policy::read(profile, kernel)?;
     let sections = sections::decide(&policy);
-    let program = program::write(&sections, abi::endian(native))?;
+    let program = program::write(&sections, abi::endian(kernel.native))?;
     Ok(Filter { program, flags: policy.flags, listener: policy.listener })
 }

@@ -1,8 +1,9 @@
 //! Reading a profile: actions become the numbers the kernel returns, names become calls, and what cannot be meant is an error.
 
 use super::abi::{Call, Detour, detour};
-use super::{FLAG_LOG, FLAG_NEW_LISTENER, FLAG_SPEC_ALLOW, FLAG_WAIT_KILLABLE_RECV, Listener};
+use super::{Kernel, Listener};
 use crate::error::{Error, Result};
+use crate::host::seccomp::{LOG, NEW_LISTENER, SPEC_ALLOW, WAIT_KILLABLE_RECV};
 use nix::libc;
 use oci_spec::runtime::LinuxSeccompAction as Action;
 use oci_spec::runtime::LinuxSeccompFilterFlag as Flag;
@@ -74,7 +75,7 @@ pub(super) enum Holds {
 }
 
 /// Understands `profile`.
-pub(super) fn read(profile: &LinuxSeccomp, native: Arch) -> Result<Policy> {
+pub(super) fn read(profile: &LinuxSeccomp, kernel: Kernel) -> Result<Policy> {
     let syscalls = profile.syscalls().as_deref().unwrap_or_default();
     let listener = listener(profile, syscalls)?;
     let default = action(profile.default_action(), profile.default_errno_ret(), "linux.seccomp.defaultErrnoRet")?;
@@ -85,9 +86,9 @@ pub(super) fn read(profile: &LinuxSeccomp, native: Arch) -> Result<Policy> {
     Ok(Policy {
         default,
         newer: newer(profile.default_action()),
-        archs: architectures(profile, native),
+        archs: architectures(profile, kernel.native),
         rules,
-        flags: flags(profile, listener.is_some()),
+        flags: flags(profile, listener.is_some(), kernel.flags)?,
         listener,
     })
 }
@@ -112,6 +113,9 @@ fn listener(profile: &LinuxSeccomp, syscalls: &[LinuxSyscall]) -> Result<Option<
     let Some(path) = profile.listener_path().clone() else {
         return Err(Error::config("linux.seccomp.listenerPath", "not set, and SCMP_ACT_NOTIFY needs it"));
     };
+    if !path.is_absolute() {
+        return Err(Error::config("linux.seccomp.listenerPath", format_args!("{path:?} is not absolute")));
+    }
     Ok(Some(Listener { path, metadata: profile.listener_metadata().clone() }))
 }
 
@@ -165,21 +169,27 @@ fn architectures(profile: &LinuxSeccomp, native: Arch) -> Vec<Arch> {
 }
 
 /// A profile that says nothing of flags does not ask for the (slow) mitigation of speculative store bypass; one that says `[]` does.
-fn flags(profile: &LinuxSeccomp, notifies: bool) -> u32 {
-    let listener = if notifies { FLAG_NEW_LISTENER } else { 0 };
+fn flags(profile: &LinuxSeccomp, notifies: bool, known: u32) -> Result<u32> {
+    let listener = if notifies { NEW_LISTENER } else { 0 };
     let Some(flags) = profile.flags() else {
-        return FLAG_SPEC_ALLOW | listener;
+        return Ok(SPEC_ALLOW & known | listener);
     };
-    let bit = |flag: &Flag| match flag {
+    if let Some(unknown) = flags.iter().find(|flag| bit(**flag) & !known != 0) {
+        return Err(Error::config("linux.seccomp.flags", format_args!("{unknown} is not supported by this kernel")));
+    }
+    // Without a listener there is no one to wait for, and the kernel refuses to (EINVAL).
+    let without = if notifies { 0 } else { WAIT_KILLABLE_RECV };
+    Ok(flags.iter().fold(listener, |all, flag| all | bit(*flag)) & !without)
+}
+
+fn bit(flag: Flag) -> u32 {
+    match flag {
         // Nothing to synchronise: the filter is installed by the only thread there is.
         Flag::SeccompFilterFlagTsync => 0,
-        Flag::SeccompFilterFlagLog => FLAG_LOG,
-        Flag::SeccompFilterFlagSpecAllow => FLAG_SPEC_ALLOW,
-        // Without a listener the kernel refuses it (EINVAL), and there is no one to wait for.
-        Flag::SeccompFilterFlagWaitKillableRecv if notifies => FLAG_WAIT_KILLABLE_RECV,
-        Flag::SeccompFilterFlagWaitKillableRecv => 0,
-    };
-    flags.iter().map(bit).fold(listener, |all, one| all | one)
+        Flag::SeccompFilterFlagLog => LOG,
+        Flag::SeccompFilterFlagSpecAllow => SPEC_ALLOW,
+        Flag::SeccompFilterFlagWaitKillableRecv => WAIT_KILLABLE_RECV,
+    }
 }
 
 /// The rules of one entry of `syscalls`.
@@ -187,21 +197,12 @@ fn add_entry(rules: &mut Vec<Rule>, entry: &LinuxSyscall) -> std::result::Result
     let action = action_with(entry.action(), entry.errno_ret()).map_err(|why| Bad("errnoRet", why))?;
     let alternatives = alternatives(entry.args().as_deref().unwrap_or_default())?;
     for name in entry.names() {
-        check_name(name, entry.action())?;
+        if name.is_empty() {
+            return Err(Bad("names", "an empty name is not a system call".to_owned()));
+        }
         let Some(call) = Call::named(name) else { continue };
         let detour = detour(name);
         rules.extend(alternatives.iter().map(|tests| Rule { call, detour, tests: tests.clone(), action }));
-    }
-    Ok(())
-}
-
-fn check_name(name: &str, action: Action) -> std::result::Result<(), Bad> {
-    if name.is_empty() {
-        return Err(Bad("names", "an empty name is not a system call".to_owned()));
-    }
-    // The process under the filter tells its parent of the descriptor before the agent can have it.
-    if name == "write" && action == Action::ScmpActNotify {
-        return Err(Bad("action", "SCMP_ACT_NOTIFY cannot be used for the write syscall".to_owned()));
     }
     Ok(())
 }

@@ -31,6 +31,7 @@ fn host() -> Host {
         files: Vec::new(),
         kcore: false,
         apparmor: false,
+        seccomp_flags: u32::MAX,
     }
 }
 

@@ -211,8 +211,9 @@ fn a_filter_with_a_listener_is_loaded_before_the_gate() {
         expect![[r#"
           pivot
         + no-new-privs
-          find-program /bin/sh:/usr/bin/sh
-        + meet 2
+          death-signal 0
+        - meet 3
+        + meet 5
         + seccomp 10 instructions 0xc listener
     "#]],
     );

@@ -36,13 +36,27 @@ fn a_notification_that_no_one_could_answer_is_refused() {
         expect!["config.json: linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action"],
     );
     refused(
-        r#"{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/a","syscalls":[{"names":["read","write"],"action":"SCMP_ACT_NOTIFY"}]}"#,
-        expect!["config.json: linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY cannot be used for the write syscall"],
-    );
-    refused(
         r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}"#,
         expect!["config.json: linux.seccomp.listenerPath: not set, and SCMP_ACT_NOTIFY needs it"],
     );
+    for path in ["run/agent", ""] {
+        let json = format!(
+            r#"{{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"{path}","syscalls":[{{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}}]}}"#
+        );
+        let error = compile(&profile(&json), Arch::ScmpArchX86_64).expect_err("an error").to_string();
+        assert_eq!(error, format!("config.json: linux.seccomp.listenerPath: {path:?} is not absolute"));
+    }
+}
+
+/// The init says its last word before it loads such a filter, and the listener is taken from outside.
+#[test]
+fn every_call_can_be_notified_of() {
+    for name in ["write", "sendmsg", "read", "close", "fcntl", "execve", "exit_group"] {
+        let json = format!(
+            r#"{{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/a","syscalls":[{{"names":["{name}"],"action":"SCMP_ACT_NOTIFY"}}]}}"#
+        );
+        assert_eq!(filter(&json).flags & NEW_LISTENER, NEW_LISTENER, "{name}");
+    }
 }
 
 #[test]
@@ -78,6 +92,21 @@ fn flags_are_speculation_unless_the_profile_says_otherwise() {
     ] {
         assert_eq!(filter(&format!(r#"{{"defaultAction":"SCMP_ACT_ALLOW"{flags}}}"#)).flags, want, "{flags}");
     }
+}
+
+#[test]
+fn a_flag_the_kernel_does_not_know_is_refused_unless_nobody_asked_for_it() {
+    let ask = |json: &str, flags| {
+        let kernel = super::Kernel { native: Arch::ScmpArchX86_64, flags };
+        super::super::compile(&profile(json), kernel).map(|filter| filter.flags).map_err(|error| error.to_string())
+    };
+    assert_eq!(ask(r#"{"defaultAction":"SCMP_ACT_ALLOW"}"#, LOG), Ok(0));
+    for flag in ["LOG", "SPEC_ALLOW", "WAIT_KILLABLE_RECV"] {
+        let json = format!(r#"{{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_{flag}"]}}"#);
+        let why = format!("config.json: linux.seccomp.flags: SECCOMP_FILTER_FLAG_{flag} is not supported by this kernel");
+        assert_eq!(ask(&json, 0), Err(why));
+    }
+    assert_eq!(ask(r#"{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_TSYNC"]}"#, 0), Ok(0));
 }
 
 #[test]

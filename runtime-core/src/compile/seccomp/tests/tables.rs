@@ -1,7 +1,9 @@
 //! The table of numbers against another one, which is generated from the kernel's sources.
 
-use super::super::abi::{Abi, Call, Width};
+use super::super::abi::{Abi, Call, Endian, Width, audit, endian};
 use super::super::table::{BY_ABI, EVERYWHERE};
+use nix::libc;
+use oci_spec::runtime::Arch;
 
 /// Names that are no calls of the kernel any program can make, or are another's second name.
 const NOT_CALLS: [&str; 4] = ["arch_specific_syscall", "fstatat", "riscv_flush_icache", "syscalls"];
@@ -76,4 +78,44 @@ fn calls_up_to_linux_6_17_are_known_everywhere() {
     }
     assert_eq!(Call::named("uretprobe").and_then(|call| call.number(Abi::X86_64)), Some(335));
     assert!(Call::named("uretprobe").and_then(|call| call.number(Abi::Aarch64)).is_none());
+}
+
+/// `linux/audit.h`: the number of the ELF machine, and whether its registers have 64 bits, and its bytes the little end first.
+#[test]
+fn the_kernels_names_of_architectures_are_those_of_linux_audit_h() {
+    const WIDE: u32 = 0x8000_0000;
+    const LITTLE: u32 = 0x4000_0000;
+    const N32: u32 = 0x2000_0000;
+    for (name, machine, convention) in [
+        ("X86", libc::EM_386, LITTLE),
+        ("X86_64", libc::EM_X86_64, WIDE | LITTLE),
+        ("X32", libc::EM_X86_64, WIDE | LITTLE),
+        ("ARM", libc::EM_ARM, LITTLE),
+        ("AARCH64", 183, WIDE | LITTLE),
+        ("MIPS", libc::EM_MIPS, 0),
+        ("MIPS64", libc::EM_MIPS, WIDE),
+        ("MIPS64N32", libc::EM_MIPS, WIDE | N32),
+        ("MIPSEL", libc::EM_MIPS, LITTLE),
+        ("MIPSEL64", libc::EM_MIPS, WIDE | LITTLE),
+        ("MIPSEL64N32", libc::EM_MIPS, WIDE | LITTLE | N32),
+        ("PPC", libc::EM_PPC, 0),
+        ("PPC64", libc::EM_PPC64, WIDE),
+        ("PPC64LE", libc::EM_PPC64, WIDE | LITTLE),
+        ("RISCV64", 243, WIDE | LITTLE),
+        ("S390", libc::EM_S390, 0),
+        ("S390X", libc::EM_S390, WIDE),
+        ("PARISC", libc::EM_PARISC, 0),
+        ("PARISC64", libc::EM_PARISC, WIDE),
+        ("LOONGARCH64", 258, WIDE | LITTLE),
+        ("M68K", libc::EM_68K, 0),
+        ("SH", libc::EM_SH, LITTLE),
+        ("SHEB", libc::EM_SH, 0),
+    ] {
+        let arch: Arch = serde_json::from_value(format!("SCMP_ARCH_{name}").into()).expect("an architecture of the specification");
+        assert_eq!(audit(arch), u32::from(machine) | convention, "{name}");
+        assert_eq!(endian(arch) == Endian::Little, convention & LITTLE != 0, "{name}");
+        // x32 and n32 have wide registers and 32-bit calls.
+        let wide = convention & WIDE != 0 && convention & N32 == 0 && name != "X32";
+        assert_eq!(Abi::of(arch).width() == Width::Full, wide, "{name}");
+    }
 }
