@@ -186,10 +186,14 @@ fn the_table_of_properties_is_complete() {
     let (document, mut pointers) = (full(), Vec::new());
     nodes(&document, "", &mut pointers);
     let is_leaf = |pointer: &&String| document.pointer(pointer).is_some_and(|node| !node.is_object() && !node.is_array());
-    let row = |pointer: &String| match named(pointer).split_once("[].") {
-        // All hooks have the same.
-        Some((kind, property)) if kind.starts_with("hooks.") => format!("hooks.*[].{property}"),
-        _ => named(pointer).trim_end_matches("[]").trim_end_matches("{}").to_owned(),
+    let row = |pointer: &String| {
+        let name = named(pointer);
+        let name = name.trim_end_matches("[]").trim_end_matches("{}");
+        match name.split_once("[].") {
+            // All hooks have the same.
+            Some((kind, property)) if kind.starts_with("hooks.") => format!("hooks.*[].{property}"),
+            _ => name.to_owned(),
+        }
     };
     let leaves = pointers.iter().filter(is_leaf).map(row);
     let missing: std::collections::BTreeSet<_> = leaves.filter(|name| !table.contains(&format!("`{name}`"))).collect();
