@@ -89,10 +89,10 @@ fn linux() -> Value {
         "seccomp": seccomp(),
         "apparmor": {"enabled": true},
         "selinux": {"enabled": true},
-        "intelRdt": {"enabled": false, "schemata": false, "monitoring": false},
+        "intelRdt": {"enabled": true, "schemata": true, "monitoring": true},
         "memoryPolicy": {"modes": MODES, "flags": FLAGS},
         "mountExtensions": {"idmap": {"enabled": true}},
-        "netDevices": {"enabled": false},
+        "netDevices": {"enabled": true},
     })
 }
 

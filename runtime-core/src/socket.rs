@@ -77,21 +77,26 @@ pub(crate) fn send_with_fd(socket: impl AsFd, fd: impl AsFd, mut text: &[u8]) ->
 /// Receives one descriptor and its name.
 pub(crate) fn receive_fd(socket: impl AsFd) -> Result<(OwnedFd, String)> {
     let mut name = [0; NAME_MAX];
-    // Room for one more than is wanted: the kernel would drop a second one without a word.
-    let mut control = nix::cmsg_space!([RawFd; 2]);
-    let (length, mut fds) = loop {
-        let mut buffers = [IoSliceMut::new(&mut name)];
-        match recvmsg::<()>(socket.as_fd().as_raw_fd(), &mut buffers, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC) {
-            Ok(message) => break (message.bytes, received(&message)),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Error::call("recvmsg", "socket", errno)),
-        }
-    };
+    let (length, mut fds) = receive(socket, &mut name).map_err(|errno| Error::call("recvmsg", "socket", errno))?;
     match (fds.pop(), fds.len(), length) {
         (Some(fd), 0, 1..) => Ok((fd, String::from_utf8_lossy(&name[..length]).into_owned())),
         (None, ..) => Err(Error::new(ErrorKind::Call, "recvmsg: no file descriptor was sent")),
         (Some(_), 0, _) => Err(Error::new(ErrorKind::Call, "recvmsg: a file descriptor without a name was sent")),
         (Some(_), more, _) => Err(Error::new(ErrorKind::Call, format!("recvmsg: {} file descriptors were sent", more + 1))),
+    }
+}
+
+/// Receives a message, and the descriptors that come with it.
+pub(crate) fn receive(socket: impl AsFd, bytes: &mut [u8]) -> nix::Result<(usize, Vec<OwnedFd>)> {
+    // Room for one more than anybody wants: the kernel would drop a second one without a word.
+    let mut control = nix::cmsg_space!([RawFd; 2]);
+    loop {
+        let mut buffers = [IoSliceMut::new(bytes)];
+        match recvmsg::<()>(socket.as_fd().as_raw_fd(), &mut buffers, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC) {
+            Ok(message) => return Ok((message.bytes, received(&message))),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
     }
 }
 

@@ -128,6 +128,11 @@ pub enum Op {
     },
     /// Bring the loopback interface up.
     LoopbackUp,
+    /// Open a route socket of this network namespace, hand it to the parent, and wait for its word.
+    LendRoute {
+        /// Which point, one of the parent's numbers.
+        point: u32,
+    },
     /// `prlimit(2)` of this process.
     Rlimit {
         /// `RLIMIT_*`.

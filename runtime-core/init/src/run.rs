@@ -199,6 +199,7 @@ fn step(init: &mut Init<'_>, op: Op) -> Result<(), Failure> {
         Op::Hop { kind } => meet::hop(init, kind),
         Op::BecomeRoot { clear_groups } => identity::become_root(clear_groups),
         Op::LoopbackUp => Ok(sys::loopback_up()?),
+        Op::LendRoute { point } => meet::lend_route(init, point),
         Op::Rlimit { resource, soft, hard } => Ok(sys::setrlimit(resource, soft, hard)?),
         Op::Propagation { path, flags } => mounts::propagation(init, path, flags),
         Op::CloneTree { from, recursive, to } => mounts::clone_tree(init, from, recursive, to),

@@ -24,7 +24,7 @@ pub(crate) use render::call;
 pub(crate) use rootfs::is_shared;
 
 use crate::config::{Config, Process};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::host::Host;
 use plan::Builder;
 use runtime_init::Op;
@@ -53,7 +53,6 @@ pub(crate) struct Wishes {
 
 /// The plan of a container's first process.
 pub(crate) fn create(config: &Config, host: &Host, wishes: &Wishes) -> Result<Plan> {
-    refuse_what_is_missing(config)?;
     let mut plan = Builder::new();
     namespaces::enter(&mut plan, config, host, wishes)?;
     namespaces::limit(&mut plan, config, host);
@@ -66,21 +65,9 @@ pub(crate) fn create(config: &Config, host: &Host, wishes: &Wishes) -> Result<Pl
     paths::set_parameters(&mut plan, config);
     identity::label(&mut plan, config.process.as_ref(), host);
     paths::restrict(&mut plan, config, host);
+    meet_for_class(&mut plan, config);
     program::prepare(&mut plan, config, host, wishes)?;
     plan.finish()
-}
-
-/// What a container would have to do without is an error, not a surprise.
-fn refuse_what_is_missing(config: &Config) -> Result<()> {
-    let refuse =
-        |property: &str| Err(Error::new(ErrorKind::Unsupported, format!("config.json: {property}: not available in this version")));
-    if !config.net_devices.is_empty() {
-        return refuse("linux.netDevices");
-    }
-    if config.intel_rdt.is_some() {
-        return refuse("linux.intelRdt");
-    }
-    Ok(())
 }
 
 /// The plan of another process in a container that runs.
@@ -92,6 +79,7 @@ pub(crate) fn exec(inside: &Inside<'_>, process: &Process, host: &Host, wishes: 
         plan.push(Op::ReopenNull);
     }
     identity::label(&mut plan, Some(process), host);
+    meet_for_class(&mut plan, inside.config);
     program::run(&mut plan, inside, process, (host, wishes))?;
     plan.finish()
 }
@@ -109,5 +97,13 @@ fn meet_for_hooks(plan: &mut Builder, config: &Config) {
     if !(hooks.prestart.is_empty() && hooks.create_runtime.is_empty() && hooks.create_container.is_empty()) {
         plan.about("hooks");
         plan.push(Op::Meet { point: point::HOOKS });
+    }
+}
+
+/// What counts caches knows tasks, and their children: the process is put there before it runs anything.
+fn meet_for_class(plan: &mut Builder, config: &Config) {
+    if config.intel_rdt.is_some() {
+        plan.about("linux.intelRdt");
+        plan.push(Op::Meet { point: point::CLASS });
     }
 }

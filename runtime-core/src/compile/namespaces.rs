@@ -68,6 +68,20 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
         plan.about("linux.namespaces network");
         plan.push(Op::LoopbackUp);
     }
+    meet_for_devices(plan, config, host)
+}
+
+/// Interfaces are moved in from outside, by who has rights there.
+fn meet_for_devices(plan: &mut Builder, config: &Config, host: &Host) -> Result<()> {
+    const CAP_NET_ADMIN: u32 = 12;
+    if config.net_devices.is_empty() {
+        return Ok(());
+    }
+    if host.capabilities & 1 << CAP_NET_ADMIN == 0 {
+        return Err(Error::config("linux.netDevices", "needs CAP_NET_ADMIN over the interfaces' network namespace"));
+    }
+    plan.about("linux.netDevices");
+    plan.push(Op::LendRoute { point: point::NETWORK });
     Ok(())
 }
 

@@ -106,6 +106,10 @@ pub(crate) mod point {
     pub(crate) const CREATED: u32 = 3;
     /// Nothing is done yet: the parent has the process put into its cgroup.
     pub(crate) const CGROUP: u32 = 4;
+    /// The network namespace is there, and a socket of it comes along: `netDevices`.
+    pub(crate) const NETWORK: u32 = 6;
+    /// The process has the number it will keep: `intelRdt`.
+    pub(crate) const CLASS: u32 = 7;
 }
 
 /// Builds a [`Plan`], op after op.

@@ -97,7 +97,7 @@ impl Display for Line<'_> {
         let text = |text| format!("{:?}", plan.text(text));
         write!(f, "{}", name(&step.op))?;
         match step.op {
-            Op::Meet { point } => write!(f, " {point}"),
+            Op::Meet { point } | Op::LendRoute { point } => write!(f, " {point}"),
             Op::SetSid | Op::Hide | Op::LoopbackUp | Op::MoveRoot | Op::Chroot | Op::NoNewPrivs | Op::VerifyCwd | Op::ReopenNull => Ok(()),
             Op::DeathSignal { signal } => write!(f, " {signal}"),
             Op::SessionKeyring { name } | Op::HostName { name } | Op::DomainName { name } => write!(f, " {}", text(name)),
@@ -201,6 +201,7 @@ pub(crate) fn call(op: &Op, detail: u32) -> &'static str {
         Op::Hop { .. } => "clone",
         Op::BecomeRoot { .. } | Op::Ids { .. } => "setresuid",
         Op::LoopbackUp => "bring lo up",
+        Op::LendRoute { .. } => "socket",
         Op::Rlimit { .. } => "setrlimit",
         Op::Propagation { .. } | Op::RemountBind { .. } | Op::Remount { .. } | Op::MoveRoot => "mount",
         Op::CloneTree { .. } => "open_tree",

@@ -47,7 +47,7 @@ impl Held {
     /// What a step needs, takes and leaves: the comment over each op, as code.
     fn follow(&mut self, op: Op) -> Result<(), String> {
         match op {
-            Op::Meet { .. } | Op::Hop { .. } => self.read(&[Slot::CONTROL])?,
+            Op::Meet { .. } | Op::LendRoute { .. } | Op::Hop { .. } => self.read(&[Slot::CONTROL])?,
             Op::AttachCgroup { procs: slot } | Op::Join { of: slot, .. } | Op::EnterRoot { of: slot } => self.take(&[slot])?,
             Op::CloneTree { to, .. } | Op::OpenPath { to, .. } | Op::OpenProc { to } => self.fill(to),
             Op::NewFs { mode_of, to, .. } => {

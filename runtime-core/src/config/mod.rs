@@ -48,6 +48,7 @@ pub(crate) mod sysctl;
 mod tolerant;
 
 pub use process::process;
+pub(crate) use resctrl::intel_rdt;
 pub use read::{Bundle, from_slice, open, parse_process, read};
 pub use resources::parse_resources;
 

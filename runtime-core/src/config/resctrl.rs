@@ -5,7 +5,7 @@ use crate::error::Result;
 use oci_spec::runtime::LinuxIntelRdt;
 
 /// `linux.intelRdt`, if its values can be written as they are.
-pub(super) fn intel_rdt(spec: LinuxIntelRdt) -> Result<LinuxIntelRdt> {
+pub(crate) fn intel_rdt(spec: LinuxIntelRdt) -> Result<LinuxIntelRdt> {
     match spec.clos_id().as_deref() {
         None | Some("/") => {}
         Some(id) if matches!(id, "" | "." | "..") || id.contains('/') => {

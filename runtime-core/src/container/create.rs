@@ -6,8 +6,10 @@ use crate::compile::{self, Plan, point};
 use crate::config::{self, Bundle, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{self, Kind, Place};
+use crate::network::Move;
 use crate::notify;
 use crate::prepare::{self, Given};
+use crate::resctrl::Group;
 use crate::spawn::{Child, Event, Launch};
 use crate::state::{Gate, Identity, Locked, Phase, Record, State, Status, check_id};
 use std::borrow::Cow;
@@ -27,9 +29,10 @@ impl Runtime {
         check_preserved(request.preserve_fds)?;
         check_terminal(config, request)?;
         let placement = self.place(id, config)?;
-        let record = record(id, config, &placement, request)?;
+        let mut record = record(id, config, &placement, request)?;
+        record.resctrl = self.group(id, config)?;
         let entry = self.store.create(&record)?;
-        let mut attempt = Attempt { entry, record, placement, reached: Reached::Nothing };
+        let mut attempt = Attempt { entry, record, placement, reached: Reached::Nothing, moved: None };
         match attempt.run(self, &bundle, request) {
             Ok(()) => Ok(Container::made(&self.store, (attempt.entry.release()?, attempt.record), bundle.into_owned().config)),
             Err(error) => Err(attempt.undo(error)),
@@ -44,6 +47,7 @@ impl Runtime {
         check_id(id)?;
         let config = &bundle(request)?.config;
         let placement = self.place(id, config)?;
+        self.group(id, config)?;
         let host = facts::host(config, &placement).pretend(request.kernel);
         let plan = compile::create(config, &host, &self.wishes(id, request))?;
         let cgroups = placement.directories().map(|(_, path)| format!("cgroup {}\n", path.display()));
@@ -59,6 +63,8 @@ struct Attempt {
     record: Record,
     placement: Placement,
     reached: Reached,
+    /// The host's interfaces that are inside.
+    moved: Option<Move>,
 }
 
 /// How far a create came.
@@ -94,6 +100,9 @@ impl Attempt {
         let plan = compile::create(config, &host, &runtime.wishes(&self.record.id, request))?;
         if own {
             self.limit(config, &created)?;
+        }
+        if let (Some(group), Some(rdt)) = (&mut self.record.resctrl, &config.intel_rdt) {
+            group.make(rdt)?;
         }
         let mut child = self.launch(&plan, &created, request)?;
         self.reached = if own { Reached::Process } else { Reached::Nothing };
@@ -152,6 +161,12 @@ impl Attempt {
         loop {
             match child.next()? {
                 Event::Reached(point::CGROUP) => self.enter(child, config)?,
+                Event::Reached(point::NETWORK) => {
+                    let socket = child.take_socket()?;
+                    let devices = self.moved.insert(Move::between(child.pid(), socket)?);
+                    config.net_devices.iter().try_for_each(|(outside, inside)| devices.take(outside, inside))?;
+                }
+                Event::Reached(point::CLASS) => self.record.resctrl.iter().try_for_each(|group| group.join(child.pid()))?,
                 Event::Reached(point::HOOKS) => self.hooks(child, config)?,
                 Event::Reached(point::LISTENER) => {
                     self.listener(child, config)?;
@@ -199,6 +214,10 @@ impl Attempt {
 
     /// Nothing is left; what was wrong first is what is told.
     fn undo(self, mut error: Error) -> Error {
+        // The kernel would not bring them back: what is virtual ends with its namespace.
+        if let Some(moved) = self.moved {
+            moved.undo();
+        }
         if self.reached == Reached::Process && self.placement.oom_kills() > 0 {
             error = error.during("container init was OOM-killed (memory limit too low?)");
         }
@@ -206,6 +225,7 @@ impl Attempt {
             let _ = lifecycle::sweep(&self.placement);
         }
         let record = self.record;
+        let _ = record.resctrl.as_ref().map(Group::undo);
         let _ = self.entry.remove();
         if self.reached == Reached::Process {
             let _ = lifecycle::poststop(&record);

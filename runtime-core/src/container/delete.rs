@@ -2,6 +2,7 @@
 
 use super::{Container, Runtime, lifecycle, placement};
 use crate::error::{Error, ErrorKind, Result};
+use crate::resctrl::Group;
 use crate::state::{Locked, Phase, Status};
 use nix::sys::signal::Signal;
 
@@ -58,6 +59,7 @@ fn destroy(entry: Locked) -> Result<Vec<Error>> {
         // Its init, if it came so far, ends with its creator. Whoever else is there was there before.
         Phase::Creating => lifecycle::clear(&placement)?,
     }
+    record.resctrl.as_ref().map_or(Ok(()), Group::remove)?;
     entry.remove()?;
     Ok(lifecycle::poststop(&record))
 }

@@ -155,6 +155,10 @@ impl Container {
         while let Event::Reached(at) = child.next()? {
             match at {
                 point::LISTENER | point::LAST_LISTENER => lifecycle::deliver_listener(child, config.seccomp.as_ref(), &self.state()?)?,
+                point::CLASS => {
+                    self.record.resctrl.iter().try_for_each(|group| group.join(child.pid()))?;
+                    child.go()?;
+                }
                 _ => child.go()?,
             }
         }

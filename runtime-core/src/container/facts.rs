@@ -4,8 +4,9 @@ use super::{Create, Keyring, Pivot, Runtime, Terminal};
 use crate::cgroup::{CgroupDriver, Layout, Placement, Refusal, Wanted};
 use crate::compile::{Wishes, is_shared};
 use crate::config::{Config, Membership, MountWhat};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::host::{self, Cgroups, Groups, Hierarchy, Host};
+use crate::resctrl::Group;
 use crate::{notify, socket};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,14 @@ impl Runtime {
             return Ok(Placement::default());
         }
         Layout::look()?.place(&Wanted { path: config.cgroups_path.as_deref(), id, driver: self.driver, refusal })
+    }
+
+    /// Where a container goes in resctrl.
+    pub(super) fn group(&self, id: &str, config: &Config) -> Result<Option<Group>> {
+        let Some(rdt) = &config.intel_rdt else { return Ok(None) };
+        let missing = || Error::new(ErrorKind::Unsupported, "config.json: linux.intelRdt: no resctrl mount");
+        let root = self.resctrl.clone().or_else(host::resctrl).ok_or_else(missing)?;
+        Ok(Some(Group::place(rdt, id, &root)))
     }
 
     /// What the caller asked for, as `compile` needs it.

@@ -35,13 +35,14 @@ pub struct Runtime {
     store: Store,
     driver: CgroupDriver,
     rootless: Rootless,
+    resctrl: Option<PathBuf>,
 }
 
 impl Runtime {
     /// The containers whose state is below `root`; it is made when it is needed.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { store: Store::new(root), driver: CgroupDriver::default(), rootless: Rootless::default() }
+        Self { store: Store::new(root), driver: CgroupDriver::default(), rootless: Rootless::default(), resctrl: None }
     }
 
     /// Who makes cgroups for new containers. Those that exist keep theirs.
@@ -55,6 +56,14 @@ impl Runtime {
     #[must_use]
     pub fn with_rootless(mut self, rootless: Rootless) -> Self {
         self.rootless = rootless;
+        self
+    }
+
+    /// For tests: where Intel RDT is, whatever the host says.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_resctrl(mut self, root: impl Into<PathBuf>) -> Self {
+        self.resctrl = Some(root.into());
         self
     }
 

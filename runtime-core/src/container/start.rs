@@ -3,15 +3,16 @@
 use super::{Container, lifecycle};
 use crate::cgroup::{OomWatch, Scope, Stats, Update};
 use crate::compile;
-use crate::config::Hook;
+use crate::config::{self, Hook};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{self, Kind, Place};
 use crate::notify::Notify;
 use crate::pidfd::{ExitStatus, Pidfd};
+use crate::resctrl::Group;
 use crate::spawn;
 use crate::state::{Gate, Outcome, Status};
 use nix::sys::signal::Signal;
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{LinuxIntelRdt, LinuxResources};
 use runtime_init::Report;
 use std::os::fd::OwnedFd;
 
@@ -141,12 +142,24 @@ impl Container {
         entry.write(&self.record)
     }
 
+    /// Sets other schemata of Intel RDT.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if it was created without `linux.intelRdt`; [`ErrorKind::Call`] if the kernel refuses a schema.
+    pub fn update_rdt(&self, rdt: LinuxIntelRdt) -> Result<()> {
+        let _entry = self.store.lock(self.id())?;
+        let missing = || Error::new(ErrorKind::Unsupported, "updating a non-existent Intel RDT configuration is not supported");
+        let group = self.record.resctrl.as_ref().ok_or_else(missing)?;
+        group.set(&config::intel_rdt(rdt)?)
+    }
+
     /// What the container uses now.
     ///
     /// # Errors
     /// [`ErrorKind::Call`] if the cgroups cannot be read.
     pub fn stats(&self) -> Result<Stats> {
-        self.placement()?.stats()
+        let intel_rdt = self.record.resctrl.as_ref().map(Group::stats).transpose()?.unwrap_or_default();
+        Ok(Stats { intel_rdt, ..self.placement()?.stats()? })
     }
 
     /// Watches for processes killed for want of memory.

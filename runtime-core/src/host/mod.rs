@@ -144,9 +144,37 @@ fn permitted() -> u64 {
     all.iter().fold(0, |mask, capability| mask | capability.bitmask())
 }
 
+/// Where the resctrl file system is mounted, if it is: where it belongs, or else first.
+pub(crate) fn resctrl() -> Option<PathBuf> {
+    resctrl_of(&std::fs::read_to_string("/proc/self/mountinfo").ok()?)
+}
+
+fn resctrl_of(mountinfo: &str) -> Option<PathBuf> {
+    let is_resctrl = |line: &&str| line.split_once(" - ").is_some_and(|(_, rest)| rest.starts_with("resctrl "));
+    let mut points = mountinfo.lines().filter(is_resctrl).filter_map(|line| line.split(' ').nth(4)).map(unescape);
+    let first = points.next()?;
+    let usual = (first != "/sys/fs/resctrl").then(|| points.find(|point| point == "/sys/fs/resctrl")).flatten();
+    Some(usual.unwrap_or(first).into())
+}
+
 /// The mount point a path is on, from `/proc/self/mountinfo`.
 pub(crate) fn mount_point_of(path: &Path) -> Option<String> {
     let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape);
     points.filter(|point| path.starts_with(point)).max_by_key(String::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resctrl_is_found_wherever_it_is_mounted() {
+        let line = |point: &str, kind: &str| format!("30 24 0:27 / {point} rw,relatime shared:9 - {kind} none rw\n");
+        let check = |text: &str, expected: Option<&str>| assert_eq!(resctrl_of(text), expected.map(PathBuf::from), "{text}");
+        check(&line("/sys/fs/cgroup", "cgroup2"), None);
+        let elsewhere = line("/sys/fs/resctrl", "tmpfs") + &line("/mnt/my\\040rdt", "resctrl");
+        check(&elsewhere, Some("/mnt/my rdt"));
+        check(&(elsewhere + &line("/sys/fs/resctrl", "resctrl")), Some("/sys/fs/resctrl"));
+    }
 }

@@ -23,9 +23,10 @@ pub(crate) use launch::{Launch, user_namespace};
 
 use crate::compile::{self, Plan};
 use crate::error::{Error, ErrorKind, Result, Words};
+use crate::socket;
 use launch::{Cloned, Lent};
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recv, send};
+use nix::sys::socket::{MsgFlags, send};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use runtime_init::{Op, Report, ReportKind};
@@ -40,6 +41,8 @@ pub(crate) struct Child<'a> {
     control: OwnedFd,
     recorder: sys::Recorder,
     lent: Lent,
+    /// What came with its last message.
+    brought: Option<OwnedFd>,
     released: bool,
 }
 
@@ -56,7 +59,7 @@ impl<'a> Child<'a> {
     /// Clones a child that walks the plan.
     pub(crate) fn launch(launch: &Launch<'a>) -> Result<Self> {
         let Cloned { pid, pidfd, control, recorder, lent } = launch::launch(launch)?;
-        let child = Self { plan: launch.plan, pid, pidfd, control, recorder, lent, released: false };
+        let child = Self { plan: launch.plan, pid, pidfd, control, recorder, lent, brought: None, released: false };
         match &child.plan.clone.user {
             Some(user) if child.plan.clone.namespaces & nix::libc::CLONE_NEWUSER.cast_unsigned() != 0 => {
                 maps::write(child.pid, user)?;
@@ -89,11 +92,11 @@ impl<'a> Child<'a> {
     pub(crate) fn next(&mut self) -> Result<Event> {
         loop {
             let mut bytes = [0u8; size_of::<Report>()];
-            let count = match recv(self.control.as_raw_fd(), &mut bytes, MsgFlags::empty()) {
-                Err(Errno::EINTR) => continue,
-                Err(Errno::ECONNRESET) => 0,
+            let (count, mut fds) = match socket::receive(&self.control, &mut bytes) {
+                Err(Errno::ECONNRESET) => (0, Vec::new()),
                 other => other.map_err(|errno| Error::call("recv", "init", errno))?,
             };
+            self.brought = fds.pop();
             if count == 0 {
                 return self.end();
             }
@@ -105,6 +108,11 @@ impl<'a> Child<'a> {
                 ReportKind::Hopped => self.follow(&report)?,
             }
         }
+    }
+
+    /// The socket it has lent at the point it waits at.
+    pub(crate) fn take_socket(&mut self) -> Result<OwnedFd> {
+        self.brought.take().ok_or_else(|| Error::call("recv", "socket of the init", Errno::EPROTO))
     }
 
     /// It goes on as another process.

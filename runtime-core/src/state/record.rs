@@ -5,6 +5,7 @@
 use super::Identity;
 use crate::config::Hook;
 use crate::error::{Error, ErrorKind, Result};
+use crate::resctrl::Group;
 use oci_spec::runtime::LinuxResources;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,6 +54,9 @@ pub(crate) struct Record {
     /// The limits as the last update left them; none before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) resources: Option<LinuxResources>,
+    /// Its class and monitoring group of Intel RDT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) resctrl: Option<Group>,
     /// The namespaces that are not the runtime's: type → path of its file.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) namespaces: BTreeMap<String, PathBuf>,
@@ -86,6 +90,7 @@ impl Record {
             init: None,
             cgroup: None,
             resources: None,
+            resctrl: None,
             namespaces: BTreeMap::new(),
             poststart: Vec::new(),
             poststop: Vec::new(),

@@ -43,10 +43,12 @@ const ROOMS: &[Room] = &[
     room("runtime-core/src/console", &["error", "pidfd", "socket"]),
     room("runtime-core/src/notify", &["error", "pidfd", "socket"]),
     room("runtime-core/src/hooks", &["config", "error", "pidfd"]),
-    room("runtime-core/src/state", &["config", "error", "pidfd"]),
+    room("runtime-core/src/state", &["config", "error", "pidfd", "resctrl"]),
     room("runtime-core/src/compile", &["config", "error", "host"]),
     room("runtime-core/src/prepare", &["compile", "error", "spawn"]),
-    room("runtime-core/src/spawn", &["compile", "config", "error"]),
+    room("runtime-core/src/network", &["error"]),
+    room("runtime-core/src/resctrl", &["error"]),
+    room("runtime-core/src/spawn", &["compile", "config", "error", "socket"]),
     room("runtime-core/src/container", &["*"]),
 ];
 

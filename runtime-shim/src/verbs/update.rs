@@ -6,7 +6,7 @@ use crate::compat::log::Level;
 use crate::compat::{messages, units};
 use crate::failure::Failure;
 use crate::settings::Settings;
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{LinuxIntelRdt, LinuxResources};
 use runtime_core::config;
 use serde_json::{Map, Value, json};
 use std::io::Read;
@@ -118,6 +118,9 @@ fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let mut container = settings.runtime().load(args.id())?;
     let (resources, warnings) = wanted(args)?;
     warnings.iter().for_each(|warning| settings.log.record(Level::Warning, warning));
+    if let Some(rdt) = schemata(args)? {
+        container.update_rdt(rdt)?;
+    }
     container.update(&resources)?;
     Ok(Code::SUCCESS)
 }
@@ -128,6 +131,17 @@ fn wanted(args: &Args) -> Result<(LinuxResources, Vec<String>), Failure> {
         None => typed(args)?.to_string().into_bytes(),
     };
     config::parse_resources(&document).map_err(|error| Failure::from(error).during("resources"))
+}
+
+/// Intel RDT has flags of its own, whatever the file says.
+fn schemata(args: &Args) -> Result<Option<LinuxIntelRdt>, Failure> {
+    let flags = [(&L3_CACHE_SCHEMA, "l3CacheSchema"), (&MEM_BW_SCHEMA, "memBwSchema")];
+    let typed = flags.into_iter().filter_map(|(flag, key)| Some((key.to_owned(), args.text(flag).filter(|text| !text.is_empty())?.into())));
+    let typed: Map<String, Value> = typed.collect();
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_value(Value::Object(typed)).map(Some).map_err(|error| Failure::new(error.to_string()))
 }
 
 fn read(file: &str) -> Result<Vec<u8>, Failure> {
@@ -141,9 +155,6 @@ fn read(file: &str) -> Result<Vec<u8>, Failure> {
 
 /// The limits typed as flags, in the shape of `linux.resources`.
 fn typed(args: &Args) -> Result<Value, Failure> {
-    if let Some(flag) = [&L3_CACHE_SCHEMA, &MEM_BW_SCHEMA].into_iter().find(|flag| args.text(flag).is_some()) {
-        return Err(Failure::new(messages::not_available(&format!("update --{}", flag.long))));
-    }
     let mut resources = Map::new();
     for (flag, unit, [section, key]) in LIMITS {
         if let Some(text) = args.text(flag).filter(|text| !text.is_empty()) {

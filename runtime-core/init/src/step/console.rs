@@ -28,7 +28,7 @@ pub(crate) fn open(init: &mut Init<'_>, op: Op) -> Done {
         // SAFETY: TIOCSWINSZ reads a `struct winsize`, which this is.
         unsafe { sys::ioctl_with(slave, TIOCSWINSZ, &size) }?;
     }
-    sys::send_fd(init.fd(socket)?, master, c"/dev/ptmx")?;
+    sys::send_fd(init.fd(socket)?, master, b"/dev/ptmx")?;
     init.clear(socket);
     sys::close(master);
     if bind != 0 {

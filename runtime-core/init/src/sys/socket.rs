@@ -2,8 +2,6 @@
 
 use super::call::syscall;
 use super::{Fd, Result};
-use core::ffi::CStr;
-
 /// `struct msghdr`.
 #[repr(C)]
 struct Message {
@@ -33,14 +31,20 @@ struct Control {
     pad: i32,
 }
 
-/// `sendmsg(2)` of one descriptor with a name: the console socket's protocol.
-pub fn send_fd(socket: Fd, fd: Fd, name: &CStr) -> Result<()> {
-    let part = Part { at: name.as_ptr().cast(), len: name.count_bytes() };
+/// `sendmsg(2)` of one descriptor with some bytes: a terminal with its name, another one with a report.
+pub fn send_fd(socket: Fd, fd: Fd, bytes: &[u8]) -> Result<()> {
+    let part = Part { at: bytes.as_ptr(), len: bytes.len() };
     let control = Control { len: 20, level: 1, kind: 1, fd, pad: 0 };
     let message =
         Message { name: 0, name_len: 0, parts: &raw const part, part_count: 1, control: &raw const control, control_len: 24, flags: 0 };
     // SAFETY: all three structures live across the call; level and kind are SOL_SOCKET and SCM_RIGHTS. 0x4000 is MSG_NOSIGNAL.
     unsafe { syscall!(SENDMSG, socket, &raw const message, 0x4000usize) }.map(drop)
+}
+
+/// `socket(2)` to rtnetlink: `AF_NETLINK`, `SOCK_RAW | SOCK_CLOEXEC`, `NETLINK_ROUTE`.
+pub fn route_socket() -> Result<Fd> {
+    // SAFETY: no memory is involved.
+    unsafe { syscall!(SOCKET, 16usize, 0x8_0003usize, 0usize) }.map(|fd| fd as Fd)
 }
 
 /// `struct ifreq`, as far as flags go.
