@@ -20,7 +20,7 @@ fn joining(kind: &str, link: &str) -> Value {
 
 /// The cases.
 pub(crate) fn cases() -> Vec<Case> {
-    [absent(), joined(), odd(), user(), time()].concat()
+    [absent(), joined(), odd(), user(), time(), taken_from_the_host()].concat()
 }
 
 fn absent() -> Vec<Case> {
@@ -150,5 +150,21 @@ fn time() -> Vec<Case> {
             .fixture(Fixture::Holder("time"))
             .push("/linux/namespaces", json!({"type": "time", "path": "{ns:time}"}))
             .ends(End::Any),
+    ]
+}
+
+/// What there is of neither here: moving an interface of the machine's is for tests with a network namespace of their own.
+fn taken_from_the_host() -> Vec<Case> {
+    let device = |name: &str| Case::new(format!("net-devices/{name}"), "config-linux.md#network-devices");
+    vec![
+        device("missing").set("/linux/netDevices", json!({"fantasy0": {}})).refuses(),
+        device("without-a-namespace")
+            .set("/linux/namespaces", namespaces(&["pid", "ipc", "uts", "mount"]))
+            .set("/linux/netDevices", json!({"fantasy0": {}}))
+            .refuses(),
+        device("a-path").set("/linux/netDevices", json!({"fantasy0": {"name": "a/b"}})).refuses(),
+        Case::new("intel-rdt/without-its-class", "config-linux.md#intel-rdt")
+            .set("/linux/intelRdt", json!({"closID": "fantasy"}))
+            .refuses(),
     ]
 }

@@ -7,17 +7,25 @@ use crate::host::{Groups, Host};
 use runtime_init::Op;
 
 /// The labels that the next exec takes on.
-pub(crate) fn label(plan: &mut Builder, process: Option<&Process>, host: &Host) {
-    let Some(process) = process else { return };
+pub(crate) fn label(plan: &mut Builder, process: Option<&Process>, host: &Host) -> Result<()> {
+    let Some(process) = process else { return Ok(()) };
     if let Some(profile) = &process.apparmor_profile {
-        plan.about("process.apparmorProfile");
+        plan.about(format!("process.apparmorProfile {profile:?}"));
         let path = if host.apparmor { "self/attr/apparmor/exec" } else { "self/attr/exec" };
         write(plan, path, &format!("exec {profile}"));
     }
     if let Some(label) = &process.selinux_label {
-        plan.about("process.selinuxLabel");
+        check_selinux("process.selinuxLabel", host)?;
+        plan.about(format!("process.selinuxLabel {label:?}"));
         write(plan, "self/attr/exec", label);
     }
+    Ok(())
+}
+
+/// Without SELinux the kernel would say no more than "invalid argument".
+pub(crate) fn check_selinux(property: &str, host: &Host) -> Result<()> {
+    const WHY: &str = "selinux label is specified in config, but selinux is disabled or not supported";
+    if host.selinux { Ok(()) } else { Err(Error::config(property, WHY)) }
 }
 
 fn write(plan: &mut Builder, path: &str, value: &str) {

@@ -53,6 +53,9 @@ pub(crate) struct Wishes {
 
 /// The plan of a container's first process.
 pub(crate) fn create(config: &Config, host: &Host, wishes: &Wishes) -> Result<Plan> {
+    if config.mount_label.is_some() {
+        identity::check_selinux("linux.mountLabel", host)?;
+    }
     let mut plan = Builder::new();
     namespaces::enter(&mut plan, config, host, wishes)?;
     namespaces::limit(&mut plan, config, host);
@@ -63,7 +66,7 @@ pub(crate) fn create(config: &Config, host: &Host, wishes: &Wishes) -> Result<Pl
     rootfs::settle(&mut plan, config, host)?;
     namespaces::name(&mut plan, config);
     paths::set_parameters(&mut plan, config);
-    identity::label(&mut plan, config.process.as_ref(), host);
+    identity::label(&mut plan, config.process.as_ref(), host)?;
     paths::restrict(&mut plan, config, host);
     meet_for_class(&mut plan, config);
     program::prepare(&mut plan, config, host, wishes)?;
@@ -78,7 +81,7 @@ pub(crate) fn exec(inside: &Inside<'_>, process: &Process, host: &Host, wishes: 
     if !devices::is_bound(inside.config) {
         plan.push(Op::ReopenNull);
     }
-    identity::label(&mut plan, Some(process), host);
+    identity::label(&mut plan, Some(process), host)?;
     meet_for_class(&mut plan, inside.config);
     program::run(&mut plan, inside, process, (host, wishes))?;
     plan.finish()

@@ -10,6 +10,9 @@ use runtime_init::Op;
 /// What the mask is where the config says nothing: engines rely on it.
 const UMASK: u32 = 0o022;
 
+/// Bytes of a mask with all the CPUs that Linux can be built for.
+const CPUS: usize = 8192 / 8;
+
 /// What a process in its own user namespace can have.
 const ALL: u64 = u64::MAX;
 
@@ -140,10 +143,19 @@ fn lower(plan: &mut Builder, process: &Process, to: &Lowering, filter: Option<&F
 }
 
 fn schedule(plan: &mut Builder, process: &Process, fresh: bool) {
-    if let Some(cpus) = process.affinity_final.as_ref().filter(|_| !fresh) {
-        plan.about("process.execCPUAffinity.final");
-        let cpus = plan.blob(&bits(cpus));
-        plan.push(Op::Affinity { cpus });
+    match process.affinity_final.as_ref().filter(|_| !fresh) {
+        Some(cpus) => {
+            plan.about("process.execCPUAffinity.final");
+            let cpus = plan.blob(&bits(cpus));
+            plan.push(Op::Affinity { cpus });
+        }
+        None if fresh || process.affinity_initial.is_none() => {
+            // The caller's is none of the container's business; the kernel cuts it down to the cpuset, and has it whole for SCHED_DEADLINE.
+            plan.about("process");
+            let cpus = plan.blob(&[0xff; CPUS]);
+            plan.push(Op::Affinity { cpus });
+        }
+        None => {}
     }
     if let Some(scheduler) = &process.scheduler {
         plan.about("process.scheduler");

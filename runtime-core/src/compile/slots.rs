@@ -201,6 +201,7 @@ impl Random {
             files: vec!["/file".into()],
             kcore: self.coin(),
             apparmor: self.coin(),
+            selinux: self.coin(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Capabilities: names to masks.
 
 use super::Capabilities;
+use super::shape::string_end;
 use oci_spec::runtime::{Capabilities as Names, Capability, LinuxCapabilities};
 
 /// Every capability the kernel has, in its numbering: the index is the number.
@@ -47,6 +48,41 @@ pub(crate) const TABLE: [Capability; 41] = [
     Capability::Bpf,
     Capability::CheckpointRestore,
 ];
+
+/// Is this how the kernel's headers spell one? The types read other spellings too, which to every other runtime are unknown names.
+pub(super) fn is_name(name: &str) -> bool {
+    names(u64::MAX).any(|known| known == name)
+}
+
+/// Could a name of a capability in this document be spelled otherwise? Looks at the text, builds nothing.
+pub(super) fn may_be_misspelled(json: &str) -> bool {
+    const KEY: &str = "\"capabilities\"";
+    json.match_indices(KEY).any(|(at, _)| json.get(at + KEY.len()..).is_some_and(has_other_names))
+}
+
+/// Of the object that follows a key: keys are followed by a colon, names are not.
+fn has_other_names(rest: &str) -> bool {
+    let Some(sets) = rest.trim_start().strip_prefix(':').and_then(|rest| rest.trim_start().strip_prefix('{')) else { return false };
+    let bytes = sets.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at).filter(|byte| **byte != b'}') {
+        if *byte != b'"' {
+            at += 1;
+            continue;
+        }
+        let Some(end) = string_end(bytes, at + 1) else { return true };
+        let is_key = bytes.get(end + 1..).is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b':'));
+        if !is_key && !bytes.get(at + 1..end).is_some_and(is_plain) {
+            return true;
+        }
+        at = end + 1;
+    }
+    false
+}
+
+fn is_plain(name: &[u8]) -> bool {
+    name.starts_with(b"CAP_") && name.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+}
 
 /// `process.capabilities` as masks. What the kernel would not grant is left out with a warning, as the specification asks.
 pub(super) fn masks(sets: &LinuxCapabilities, warnings: &mut Vec<String>) -> Capabilities {
@@ -119,6 +155,17 @@ mod tests {
                 "process.capabilities.ambient: ignored, because they are not both permitted and inheritable: CAP_KILL",
             ],
         );
+    }
+
+    #[test]
+    fn a_name_is_spelled_as_the_kernel_does_or_unknown() {
+        let unknown = |names: &str| format!("process.capabilities: unknown capabilities are ignored: {names}");
+        check(json!({"bounding": ["cap_kill", "CAP_CHOWN"]}), [1, 0, 0, 0, 0], &[&unknown("\"cap_kill\"")]);
+        check(json!({"bounding": ["KILL"], "permitted": ["kill", "CAP_KILL"]}), [0, 0, 32, 0, 0], &[&unknown("\"KILL\", \"kill\"")]);
+        check(json!({"bounding": ["CAP_FANTASY", "CAP_KILL"]}), [32, 0, 0, 0, 0], &[&unknown("\"CAP_FANTASY\"")]);
+        assert!(!super::may_be_misspelled(r#"{"capabilities" : {"bounding": ["CAP_KILL"], "ambient":[]}, "a": "cap_kill"}"#));
+        assert!(super::may_be_misspelled(r#"{"capabilities":{"bounding":["\u0043AP_KILL"]}}"#));
+        assert!(!super::may_be_misspelled(r#"{"capabilities": ["cap_kill"], "args": ["capabilities"]}"#));
     }
 
     #[test]

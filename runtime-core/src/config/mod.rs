@@ -48,8 +48,8 @@ pub(crate) mod sysctl;
 mod tolerant;
 
 pub use process::process;
-pub(crate) use resctrl::intel_rdt;
 pub use read::{Bundle, from_slice, open, parse_process, read};
+pub(crate) use resctrl::intel_rdt;
 pub use resources::parse_resources;
 
 /// A property, and why it is not accepted.

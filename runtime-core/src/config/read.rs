@@ -1,6 +1,6 @@
 //! From a file to a [`Config`]: the bytes, then the types, then the rules.
 
-use super::{Config, check, nul, resources, shape, tolerant};
+use super::{Config, capabilities, check, nul, resources, shape, tolerant};
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use std::fs::File;
@@ -48,8 +48,8 @@ pub fn from_slice(bytes: &[u8], bundle: &Path) -> Result<Config> {
     shape::refuse_lists(text, "")?;
     let mut warnings = Vec::new();
     let mut spec: oci_spec::runtime::Spec = match serde_json::from_str(text) {
-        Ok(spec) => spec,
-        Err(_) => tolerant::spec(text, &mut warnings)?,
+        Ok(spec) if !capabilities::may_be_misspelled(text) => spec,
+        _ => tolerant::spec(text, &mut warnings)?,
     };
     if nul::may_be_in(text) {
         nul::refuse_in(&spec, None)?;
@@ -72,8 +72,8 @@ pub fn parse_process(bytes: &[u8]) -> Result<(oci_spec::runtime::Process, Vec<St
     shape::refuse_lists(text, "/process")?;
     let mut warnings = Vec::new();
     let process = match serde_json::from_str(text) {
-        Ok(process) => process,
-        Err(_) => tolerant::process(text, &mut warnings)?,
+        Ok(process) if !capabilities::may_be_misspelled(text) => process,
+        _ => tolerant::process(text, &mut warnings)?,
     };
     Ok((process, warnings))
 }

@@ -37,6 +37,37 @@ const OBJECTS: [&str; 25] = [
     "/linux/resources/rdma",
 ];
 
+/// Every property that is a list of objects, or a map of any keys to objects. `*` is each item of another one.
+const LISTS: [&str; 27] = [
+    "/mounts",
+    "/mounts/*/uidMappings",
+    "/mounts/*/gidMappings",
+    "/process/rlimits",
+    "/hooks/prestart",
+    "/hooks/createRuntime",
+    "/hooks/createContainer",
+    "/hooks/startContainer",
+    "/hooks/poststart",
+    "/hooks/poststop",
+    "/linux/namespaces",
+    "/linux/devices",
+    "/linux/uidMappings",
+    "/linux/gidMappings",
+    "/linux/netDevices",
+    "/linux/seccomp/syscalls",
+    "/linux/seccomp/syscalls/*/args",
+    "/linux/resources/devices",
+    "/linux/resources/hugepageLimits",
+    "/linux/resources/rdma",
+    "/linux/resources/network/priorities",
+    "/linux/resources/blockIO/weightDevice",
+    "/linux/resources/blockIO/throttleReadBpsDevice",
+    "/linux/resources/blockIO/throttleWriteBpsDevice",
+    "/linux/resources/blockIO/throttleReadIOPSDevice",
+    "/linux/resources/blockIO/throttleWriteIOPSDevice",
+    "/linux/timeOffsets",
+];
+
 /// Refuses the first of the properties that is given as a list. `prefix` is where in a config the document would stand.
 pub(super) fn refuse_lists(json: &str, prefix: &str) -> Result<()> {
     if !may_be_in(json) {
@@ -47,7 +78,31 @@ pub(super) fn refuse_lists(json: &str, prefix: &str) -> Result<()> {
     match OBJECTS.iter().find(|path| is_list(&document, path, prefix)) {
         Some(&"") => refuse("the document", WRONG),
         Some(path) => refuse(path.trim_start_matches('/').replace('/', "."), WRONG),
+        None => LISTS.iter().try_for_each(|path| refuse_items(&document, path, prefix)),
+    }
+}
+
+/// Refuses the first item of a property that is a list.
+fn refuse_items(document: &Value, path: &str, prefix: &str) -> Result<()> {
+    let Some(inside) = path.strip_prefix(prefix) else { return Ok(()) };
+    let named = prefix.trim_start_matches('/').to_owned();
+    let mut places = vec![(named, document)];
+    for key in inside.split('/').skip(1).chain(["*"]) {
+        places = places.into_iter().flat_map(|(name, value)| below(&name, value, key)).collect();
+    }
+    match places.into_iter().find(|(_, item)| item.is_array()) {
+        Some((name, _)) => refuse(name, WRONG),
         None => Ok(()),
+    }
+}
+
+/// What is at a key, or all items for `*`, each with its name.
+fn below<'a>(name: &str, value: &'a Value, key: &str) -> Vec<(String, &'a Value)> {
+    let dotted = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
+    match (key, value) {
+        ("*", Value::Array(items)) => items.iter().enumerate().map(|(index, item)| (format!("{name}[{index}]"), item)).collect(),
+        ("*", Value::Object(items)) => items.iter().map(|(key, item)| (dotted(key), item)).collect(),
+        (key, value) => value.get(key).map(|value| (dotted(key), value)).into_iter().collect(),
     }
 }
 
@@ -57,19 +112,30 @@ fn is_list(document: &Value, path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).and_then(|path| document.pointer(path)).is_some_and(Value::is_array)
 }
 
-/// Is one of the names followed by a list? An escape may spell any name.
+/// Is one of the names followed by a list, or a list in a list? An escape may spell any name, and maps have any names.
 fn may_be_in(json: &str) -> bool {
-    json.trim_start().starts_with('[') || suspect(json).is_some()
+    json.trim_start().starts_with('[') || suspect(json).is_some() || has_map_of_objects(json)
+}
+
+fn has_map_of_objects(json: &str) -> bool {
+    json.contains("\"netDevices\"") || json.contains("\"rdma\"")
 }
 
 fn suspect(json: &str) -> Option<&str> {
     let bytes = json.as_bytes();
     let mut at = 0;
+    // Only in a list can a list follow a bracket or a comma.
+    let mut before = b'{';
     while let Some(&byte) = bytes.get(at) {
         if byte != b'"' {
+            if byte == b'[' && matches!(before, b'[' | b',') {
+                return Some("");
+            }
+            before = if byte.is_ascii_whitespace() { before } else { byte };
             at += 1;
             continue;
         }
+        before = byte;
         let end = string_end(bytes, at + 1)?;
         let name = json.get(at + 1..end)?;
         at = end + 1;
@@ -85,7 +151,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Where the string that begins at `start` has its closing quote.
-fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+pub(super) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     loop {
         match bytes.get(at)? {
@@ -123,5 +189,16 @@ mod tests {
         check(r#"{"args": ["\\", "linux"], "mounts": []}"#, "", None);
         check(r#"{"my hooks": [], "Hooks": [], "other": {"hooks": []}}"#, "", None);
         check(r#"{"hooks"#, "", None);
+    }
+
+    #[test]
+    fn an_item_that_is_a_list_is_found_too() {
+        check(r#"{"mounts": [{"destination": "/a"}, ["/b"]]}"#, "", Some("mounts[1]"));
+        check(r#"{"linux": {"devices": [ ["c", "/dev/a"] ]}}"#, "", Some("linux.devices[0]"));
+        check(r#"{"hooks": {"createContainer": [{"path": "/a"}, {"path": "/b"},["/c"]]}}"#, "", Some("hooks.createContainer[2]"));
+        check(r#"{"linux": {"seccomp": {"syscalls": [{}, {"args": [[0]]}]}}}"#, "", Some("linux.seccomp.syscalls[1].args[0]"));
+        check(r#"{"linux": {"netDevices": {"eth0": []}}}"#, "", Some("linux.netDevices.eth0"));
+        check(r#"{"rlimits": [[1]]}"#, "/process", Some("process.rlimits[0]"));
+        check(r#"{"future": [[1]], "args": ["[", "[,["]}"#, "", None);
     }
 }

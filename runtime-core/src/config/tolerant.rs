@@ -4,10 +4,9 @@
 //! starting. So the document is taken as plain JSON, what may be set aside is set aside, and what is still wrong is named with
 //! its path. Only documents that failed the direct way come here, so the common case does not pay.
 
-use super::{one_line, refuse};
+use super::{capabilities, one_line, refuse};
 use crate::error::{Error, ErrorKind, Result};
-use oci_spec::runtime::{Capability, LinuxResources, Process, Spec};
-use serde::Deserialize;
+use oci_spec::runtime::{LinuxResources, Process, Spec};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -102,7 +101,7 @@ fn drop_unknown_capabilities(sets: &mut Map<String, Value>, warnings: &mut Vec<S
     let mut unknown: Vec<String> = Vec::new();
     for set in sets.values_mut().filter_map(Value::as_array_mut) {
         set.retain(|name| match name {
-            Value::String(text) if Capability::deserialize(name).is_err() => {
+            Value::String(text) if !capabilities::is_name(text) => {
                 unknown.push(format!("{text:?}"));
                 false
             }

@@ -215,6 +215,10 @@ fn with_defaults(wanted: &oci_spec::runtime::Process, config: &Config) -> Result
     process.no_new_privileges = wanted.no_new_privileges().unwrap_or(own.no_new_privileges);
     process.apparmor_profile = process.apparmor_profile.or_else(|| own.apparmor_profile.clone());
     process.selinux_label = process.selinux_label.or_else(|| own.selinux_label.clone());
+    if wanted.exec_cpu_affinity().is_none() {
+        process.affinity_initial.clone_from(&own.affinity_initial);
+        process.affinity_final.clone_from(&own.affinity_final);
+    }
     if wanted.rlimits().is_none() {
         process.rlimits.clone_from(&own.rlimits);
     }

@@ -48,7 +48,7 @@ pub(super) fn inside(config: &Config, pid: i32) -> Result<Inside> {
     let namespaces = private.map(|(_, name)| open(name)).collect::<Result<_>>()?;
     let pid_namespace = if own.pid.is_private() { Some(open("ns/pid")?) } else { None };
     let ids = own.user.is_private().then_some((0, 0));
-    Ok(Inside { namespaces, pid_namespace, ids })
+    Ok(Inside { namespaces, pid_namespace, cwd: config.rootfs.clone(), ids })
 }
 
 /// Lets the child load a filter, and hands its listener to the agent that waits for it: runtime-spec, config-linux, "The Container

@@ -9,6 +9,7 @@ use nix::unistd::read;
 use std::ffi::{CString, OsStr};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// The container's world, as far as a hook sees it.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Inside {
     pub(crate) namespaces: Vec<OwnedFd>,
     /// Joined after those, with a child: a process cannot change its own pid namespace.
     pub(crate) pid_namespace: Option<OwnedFd>,
+    /// The directory to begin in, as the container's mounts have it, if it can be reached there.
+    pub(crate) cwd: PathBuf,
     /// The user and group to become, for a user namespace in which the runtime is nobody.
     pub(crate) ids: Option<(u32, u32)>,
 }
@@ -72,6 +75,6 @@ fn environment(hook: &Hook) -> Result<Vec<CString>> {
     }
 }
 
-fn c_string(text: &[u8]) -> Result<CString> {
+pub(super) fn c_string(text: &[u8]) -> Result<CString> {
     CString::new(text).map_err(|_| Error::call("exec", OsStr::from_bytes(text), Errno::EINVAL))
 }

@@ -4,7 +4,7 @@
 //! raw calls, since the caller's program may have had threads at the fork.
 #![allow(unsafe_code)]
 
-use super::inside::{Inside, Program, ProgramKind};
+use super::inside::{Inside, Program, ProgramKind, c_string};
 use crate::config::Hook;
 use crate::error::{Error, Result};
 use nix::errno::Errno;
@@ -12,6 +12,7 @@ use nix::libc::{self, c_char, c_int};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -64,6 +65,7 @@ pub(super) fn explain(error: io::Error, path: &Path) -> Error {
 struct Way {
     namespaces: Vec<OwnedFd>,
     pid_namespace: Option<OwnedFd>,
+    cwd: CString,
     ids: Option<(u32, u32)>,
     program: (OwnedFd, ProgramKind, Words, Words),
 }
@@ -92,6 +94,7 @@ impl Way {
         Ok(Self {
             namespaces: inside.namespaces.iter().map(copy).collect::<Result<_>>()?,
             pid_namespace: inside.pid_namespace.as_ref().map(copy).transpose()?,
+            cwd: c_string(inside.cwd.as_os_str().as_bytes())?,
             ids: inside.ids,
             program: (found.file, found.kind, Words::new(found.argv), Words::new(found.envp)),
         })
@@ -100,6 +103,9 @@ impl Way {
     /// In the child. Returns only if something failed.
     fn go(&self) -> io::Result<()> {
         self.namespaces.iter().try_for_each(|namespace| join(namespace.as_raw_fd()))?;
+        // Where that fails, it begins at the root: joining a mount namespace leads there.
+        // SAFETY: the path is the `Way`'s own, made before the fork, and the call only reads it.
+        unsafe { libc::syscall(libc::SYS_chdir, self.cwd.as_ptr()) };
         if let Some((uid, gid)) = self.ids {
             become_user(uid, gid)?;
         }

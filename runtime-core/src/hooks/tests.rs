@@ -172,7 +172,12 @@ impl Other {
 
     fn inside(&self) -> Inside {
         let of = |name: &str| OwnedFd::from(File::open(format!("/proc/{}/ns/{name}", self.0.id())).unwrap());
-        Inside { namespaces: vec![of("uts"), of("mnt")], pid_namespace: Some(of("pid_for_children")), ids: Some((0, 0)) }
+        Inside {
+            namespaces: vec![of("uts"), of("mnt")],
+            pid_namespace: Some(of("pid_for_children")),
+            cwd: "/proc".into(),
+            ids: Some((0, 0)),
+        }
     }
 }
 
@@ -223,7 +228,7 @@ fn a_script_found_on_the_host_runs_in_the_container_and_needs_root() {
 #[test]
 fn a_namespace_that_cannot_be_joined_is_told_apart_from_a_failed_exec() {
     let none = File::open("/dev/null").unwrap().into();
-    let inside = Inside { namespaces: vec![none], pid_namespace: None, ids: None };
+    let inside = Inside { namespaces: vec![none], pid_namespace: None, cwd: "/".into(), ids: None };
     let said = error(sh("true"), Place::Container(&inside));
     assert_eq!(said, "error running poststart hook #0: setns /bin/sh: invalid argument (EINVAL)");
 }

@@ -32,6 +32,8 @@ pub(crate) struct Host {
     pub(crate) apparmor: bool,
     /// The flags of [`seccomp`] that it knows.
     pub(crate) seccomp_flags: u32,
+    /// Is SELinux enabled, and mounted where it belongs?
+    pub(crate) selinux: bool,
 }
 
 /// How a container's cgroups are seen and joined.
@@ -99,6 +101,7 @@ impl Host {
             kcore: Path::new("/proc/kcore").exists(),
             apparmor: Path::new("/sys/kernel/security/apparmor").exists(),
             seccomp_flags: seccomp::flags(),
+            selinux: Path::new("/sys/fs/selinux/enforce").exists(),
         };
         host.pretend(Some(kernel()))
     }

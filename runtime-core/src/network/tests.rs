@@ -83,7 +83,9 @@ fn an_interface_moves_with_its_addresses_and_comes_back() {
         return;
     }
     sh("ip link add v0 mtu 1400 type veth peer name v1; ip link set v0 up; ip link set v1 up");
-    sh("ip addr add 10.1.2.3/24 brd 10.1.2.255 dev v0; ip addr add 10.9.9.9 peer 10.9.9.8 dev v0; ip addr add 127.0.0.9/8 scope host dev v0");
+    sh(
+        "ip addr add 10.1.2.3/24 brd 10.1.2.255 dev v0; ip addr add 10.9.9.9 peer 10.9.9.8 dev v0; ip addr add 127.0.0.9/8 scope host dev v0",
+    );
     sh("ip -6 addr add fd00::5/64 nodad dev v0; ip -6 addr add fd00::6/64 dev v0 valid_lft 1000 preferred_lft 1000");
     let before = sh("ip -br link show v0");
     let mut other = other_namespace();
@@ -91,7 +93,9 @@ fn an_interface_moves_with_its_addresses_and_comes_back() {
     let mut moving = Move::between(pid.cast_signed(), lent(pid)).unwrap();
     moving.take("v0", "lan%d").unwrap();
     let addresses = inside(pid, "addr show lan0");
-    for part in ["mtu 1400", ",UP", "inet 10.1.2.3/24 brd 10.1.2.255 scope global", "inet 10.9.9.9 peer 10.9.9.8/32", "fd00::5/64 scope global"] {
+    for part in
+        ["mtu 1400", ",UP", "inet 10.1.2.3/24 brd 10.1.2.255 scope global", "inet 10.9.9.9 peer 10.9.9.8/32", "fd00::5/64 scope global"]
+    {
         assert!(addresses.contains(part), "{part}: {addresses}");
     }
     assert!(!addresses.contains("127.0.0.9") && !addresses.contains("fd00::6"), "{addresses}");

@@ -85,7 +85,10 @@ impl Group {
             });
         match wanted.into_iter().find(|(missing, _)| *missing) {
             Some((_, name)) => {
-                let what = format!("config.json: linux.intelRdt.{name}: this machine cannot do that: {} has no such resource", self.root.display());
+                let what = format!(
+                    "config.json: linux.intelRdt.{name}: this machine cannot do that: {} has no such resource",
+                    self.root.display()
+                );
                 Err(Error::new(ErrorKind::Unsupported, what))
             }
             None => Ok(()),
@@ -94,7 +97,10 @@ impl Group {
 
     /// Puts a process into both. Its children follow it.
     pub(crate) fn join(&self, pid: i32) -> Result<()> {
-        [Some(&self.class), self.monitoring.as_ref()].into_iter().flatten().try_for_each(|dir| self.write(&dir.join("tasks"), &pid.to_string()))
+        [Some(&self.class), self.monitoring.as_ref()]
+            .into_iter()
+            .flatten()
+            .try_for_each(|dir| self.write(&dir.join("tasks"), &pid.to_string()))
     }
 
     /// Sets other schemata.

@@ -24,7 +24,10 @@ impl Group {
             if !info.exists() {
                 continue;
             }
-            stats.insert(format!("{name}_info"), files.iter().map(|file| Ok(((*file).to_owned(), value(&info, file)?))).collect::<Result<_>>()?);
+            stats.insert(
+                format!("{name}_info"),
+                files.iter().map(|file| Ok(((*file).to_owned(), value(&info, file)?))).collect::<Result<_>>()?,
+            );
             for (lines, suffix) in [(&root, "_schema_root"), (&own, "_schema")] {
                 let line = lines.iter().rfind(|line| line.contains(resource));
                 stats.extend(line.map(|line| (format!("{name}{suffix}"), json!(line))));

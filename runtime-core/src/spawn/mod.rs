@@ -213,10 +213,21 @@ pub(crate) fn failure(plan: &Plan, report: &Report) -> Error {
             if let Some(option) = option(plan, &op, report.detail) {
                 what += &format!(" {option:?}");
             }
+            if let Some(path) = attribute(plan, &op) {
+                let absent = if errno == Errno::ENOENT && path.contains("apparmor") { "not loaded: " } else { "" };
+                what = format!("{}{absent}{} `{path}`", about(plan.subject(step)), compile::call(&op, report.detail));
+            }
             let kind = if matches!(op, Op::Exec { .. }) { ErrorKind::Program } else { ErrorKind::Step };
             Error::new(kind, format!("{what}: {}", Words(errno))).with_errno(errno)
         }
     }
+}
+
+/// The file that a label is written to: Podman looks for its path, so quoted.
+fn attribute(plan: &Plan, op: &Op) -> Option<String> {
+    let Op::WriteProc { path, .. } = *op else { return None };
+    let path = plan.text(path);
+    path.contains("/attr/").then(|| format!("/proc/{path}"))
 }
 
 /// The option that a file system did not take.

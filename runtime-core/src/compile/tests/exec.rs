@@ -8,30 +8,31 @@ fn another_process_joins_all_at_once_and_hops() {
         json!({"process": {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 5, "hard": 6}]}}),
         same,
         expect![[r#"
-        clone into-cgroup
-        bring s3 pidfd
-        death-signal 9
-        hide
-        join s3 mount,pid
-        hop
-        set-sid
-        session-keyring "_ses.web1"
-        open-path "/" -> root
-        rlimit 7 5 6
-        bounding-set 0x0
-        umask 0022
-        change-directory "/" may-fail
-        own-stdio 0
-        groups 0 groups
-        ids 0:0
-        change-directory "/"
-        verify-cwd
-        capabilities 0x0 0x0 0x0
-        ambient 0x0
-        find-program /bin/sh:/usr/bin/sh
-        death-signal 0
-        exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
-    "#]],
+            clone into-cgroup
+            bring s3 pidfd
+            death-signal 9
+            hide
+            join s3 mount,pid
+            hop
+            set-sid
+            session-keyring "_ses.web1"
+            open-path "/" -> root
+            rlimit 7 5 6
+            affinity 1024 bytes
+            bounding-set 0x0
+            umask 0022
+            change-directory "/" may-fail
+            own-stdio 0
+            groups 0 groups
+            ids 0:0
+            change-directory "/"
+            verify-cwd
+            capabilities 0x0 0x0 0x0
+            ambient 0x0
+            find-program /bin/sh:/usr/bin/sh
+            death-signal 0
+            exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
+        "#]],
     );
 }
 
@@ -41,37 +42,38 @@ fn another_process_in_a_user_namespace_becomes_its_root() {
         user_namespace(),
         hybrid,
         expect![[r#"
-        clone
-        bring s3 cgroup.procs 0
-        bring s4 cgroup.procs 1
-        bring s5 cgroup.procs 2
-        bring s6 pidfd
-        death-signal 9
-        attach-cgroup s3
-        attach-cgroup s4
-        attach-cgroup s5
-        hide
-        rlimit 7 5 6
-        join s6 user,mount,pid,ipc
-        become-root without-groups
-        hop
-        set-sid
-        session-keyring "_ses.web1"
-        open-path "/" -> root
-        bounding-set 0x0
-        umask 0022
-        change-directory "/" may-fail
-        own-stdio 0
-        groups 0 groups
-        ids 0:0
-        change-directory "/"
-        verify-cwd
-        capabilities 0x0 0x0 0x0
-        ambient 0x0
-        find-program /bin/sh:/usr/bin/sh
-        death-signal 0
-        exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
-    "#]],
+            clone
+            bring s3 cgroup.procs 0
+            bring s4 cgroup.procs 1
+            bring s5 cgroup.procs 2
+            bring s6 pidfd
+            death-signal 9
+            attach-cgroup s3
+            attach-cgroup s4
+            attach-cgroup s5
+            hide
+            rlimit 7 5 6
+            join s6 user,mount,pid,ipc
+            become-root without-groups
+            hop
+            set-sid
+            session-keyring "_ses.web1"
+            open-path "/" -> root
+            affinity 1024 bytes
+            bounding-set 0x0
+            umask 0022
+            change-directory "/" may-fail
+            own-stdio 0
+            groups 0 groups
+            ids 0:0
+            change-directory "/"
+            verify-cwd
+            capabilities 0x0 0x0 0x0
+            ambient 0x0
+            find-program /bin/sh:/usr/bin/sh
+            death-signal 0
+            exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
+        "#]],
     );
 }
 

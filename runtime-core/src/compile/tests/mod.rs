@@ -32,6 +32,7 @@ fn host() -> Host {
         kcore: false,
         apparmor: false,
         seccomp_flags: u32::MAX,
+        selinux: false,
     }
 }
 

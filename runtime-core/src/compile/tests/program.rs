@@ -102,13 +102,13 @@ fn sysctls_are_written_through_a_procfs_of_our_own() {
 fn masked_and_read_only_paths_follow_the_switch() {
     check(
         json!({"linux": {"maskedPaths": ["/proc/keys"], "readonlyPaths": ["/proc/sys"], "mountLabel": "l"}}),
-        same,
+        |host| host.selinux = true,
         expect![[r#"
-          pivot
-        + read-only-path "/proc/sys"
-        + open-null -> null
-        + mask-path "/proc/keys"
-    "#]],
+              pivot
+            + read-only-path "/proc/sys"
+            + open-null -> null
+            + mask-path "/proc/keys"
+        "#]],
     );
 }
 
@@ -120,22 +120,22 @@ fn capabilities_are_what_is_asked_and_can_be_given() {
         json!({"process": {"capabilities": sets}}),
         same,
         expect![[r#"
-          pivot
-        - bounding-set 0x0
-        + bounding-set 0x200001
-          verify-cwd
-        - capabilities 0x0 0x0 0x0
-        - ambient 0x0
-        + capabilities 0x200001 0x200001 0x1
-        + ambient 0x1
-    "#]],
+              affinity 1024 bytes
+            - bounding-set 0x0
+            + bounding-set 0x200001
+              verify-cwd
+            - capabilities 0x0 0x0 0x0
+            - ambient 0x0
+            + capabilities 0x200001 0x200001 0x1
+            + ambient 0x1
+        "#]],
     );
     let without_chown = |host: &mut Host| host.capabilities = 1 << 21;
     check(
         json!({"process": {"capabilities": sets}}),
         without_chown,
         expect![[r#"
-              pivot
+              affinity 1024 bytes
             - bounding-set 0x0
             + bounding-set 0x200000
               verify-cwd
@@ -183,11 +183,11 @@ fn a_filter_is_loaded_late_where_nothing_forbids_it() {
         filter(true, "SCMP_ACT_ERRNO"),
         same,
         expect![[r#"
-          pivot
-        + no-new-privs
-          park s3 s4
-        + seccomp 10 instructions 0x4
-    "#]],
+              affinity 1024 bytes
+            + no-new-privs
+              park s3 s4
+            + seccomp 10 instructions 0x4
+        "#]],
     );
 }
 
@@ -197,9 +197,9 @@ fn a_filter_without_no_new_privileges_is_loaded_while_there_is_the_right() {
         filter(false, "SCMP_ACT_ERRNO"),
         same,
         expect![[r#"
-          pivot
-        + seccomp 10 instructions 0x4
-    "#]],
+              affinity 1024 bytes
+            + seccomp 10 instructions 0x4
+        "#]],
     );
 }
 
@@ -209,13 +209,13 @@ fn a_filter_with_a_listener_is_loaded_before_the_gate() {
         filter(true, "SCMP_ACT_NOTIFY"),
         same,
         expect![[r#"
-          pivot
-        + no-new-privs
-          death-signal 0
-        - meet 3
-        + meet 5
-        + seccomp 10 instructions 0xc listener
-    "#]],
+              affinity 1024 bytes
+            + no-new-privs
+              death-signal 0
+            - meet 3
+            + meet 5
+            + seccomp 10 instructions 0xc listener
+        "#]],
     );
 }
 
@@ -232,14 +232,15 @@ fn what_the_scheduler_is_told_and_the_memory_comes_first() {
         patch,
         same,
         expect![[r#"
-          death-signal 9
-        + write-file "/proc/self/oom_score_adj" "100"
-          pivot
-        + personality 0x8
-        + memory-policy 0x2 8 bytes
-        + scheduler 48 bytes
-        + io-priority 0x4004
-    "#]],
+              death-signal 9
+            + write-file "/proc/self/oom_score_adj" "100"
+              pivot
+            + personality 0x8
+            + memory-policy 0x2 8 bytes
+              affinity 1024 bytes
+            + scheduler 48 bytes
+            + io-priority 0x4004
+        "#]],
     );
 }
 
@@ -257,17 +258,24 @@ fn labels_are_written_for_the_next_exec() {
     );
     check(
         json!({"process": {"selinuxLabel": "l"}, "linux": {"mountLabel": "m"}, "mounts": [{"destination": "/t", "type": "tmpfs"}]}),
+        |host| host.selinux = true,
+        expect![[r#"
+              session-keyring "_ses.web1"
+            + open-proc -> proc
+              attach mount -> target
+            + open-target "/t" dir -> target
+            + new-fs "tmpfs" "tmpfs" context=m 0x0 mode-of-target -> mount
+            + attach mount -> target
+              pivot
+            + write-proc "self/attr/exec" "l"
+        "#]],
+    );
+    check(
+        json!({"process": {"selinuxLabel": "l"}}),
         same,
         expect![[r#"
-          session-keyring "_ses.web1"
-        + open-proc -> proc
-          attach mount -> target
-        + open-target "/t" dir -> target
-        + new-fs "tmpfs" "tmpfs" context=m 0x0 mode-of-target -> mount
-        + attach mount -> target
-          pivot
-        + write-proc "self/attr/exec" "l"
-    "#]],
+            config.json: process.selinuxLabel: selinux label is specified in config, but selinux is disabled or not supported
+        "#]],
     );
 }
 

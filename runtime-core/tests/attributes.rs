@@ -1,0 +1,212 @@
+//! What the kernel's own files say of a program that was given attributes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod world;
+
+use runtime_core::{ErrorKind, Exec};
+use serde_json::{Value, json};
+use std::fs;
+use std::process::Command;
+use world::World;
+
+/// Runs a program with a changed config: what it wrote.
+fn seen(world: &World, args: &[&str], change: impl FnOnce(&mut Value)) -> String {
+    let id = world.id("seen");
+    let bundle = world.bundle(&id, |config| {
+        config["process"]["args"] = json!(args);
+        change(config);
+    });
+    let (code, text) = world.run(&id, &bundle).unwrap();
+    assert_eq!(code, 0, "{text}");
+    text
+}
+
+/// The words a create is refused with.
+fn refused(world: &World, change: impl FnOnce(&mut Value)) -> String {
+    let id = world.id("refused");
+    let bundle = world.bundle(&id, change);
+    let before = world.look();
+    let error = world.runtime.create(&id, &world.silent(&bundle)).unwrap_err();
+    before.assert_unchanged(world, &error.to_string());
+    error.to_string()
+}
+
+/// The value of a line like `policy   :   3`.
+fn line<'a>(text: &'a str, name: &str) -> &'a str {
+    let found = text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));
+    found.unwrap_or_else(|| panic!("no {name} in {text}")).trim()
+}
+
+#[test]
+fn every_memory_policy_is_the_programs() {
+    let Some(world) = World::new() else { return };
+    if !fs::exists("/proc/self/numa_maps").unwrap() {
+        return println!("SKIP: a kernel without NUMA");
+    }
+    let cases = [
+        ("MPOL_DEFAULT", None, &[][..], "default"),
+        ("MPOL_LOCAL", Some(""), &[], "local"),
+        ("MPOL_BIND", Some("0"), &[], "bind:0"),
+        ("MPOL_BIND", Some("0"), &["MPOL_F_STATIC_NODES"], "bind=static:0"),
+        ("MPOL_BIND", Some("0"), &["MPOL_F_RELATIVE_NODES"], "bind=relative:0"),
+        ("MPOL_PREFERRED", Some("0"), &[], "prefer:0"),
+        // Without nodes it is another word for local.
+        ("MPOL_PREFERRED", Some(""), &[], "local"),
+        ("MPOL_PREFERRED_MANY", Some("0"), &[], "prefer (many):0"),
+        ("MPOL_INTERLEAVE", Some("0"), &[], "interleave:0"),
+        ("MPOL_WEIGHTED_INTERLEAVE", Some("0"), &[], "weighted interleave:0"),
+    ];
+    for (mode, nodes, flags, expected) in cases {
+        let policy = json!({"mode": mode, "nodes": nodes, "flags": flags});
+        let maps = seen(&world, &["/bin/head", "-n", "1", "/proc/self/numa_maps"], |config| config["linux"]["memoryPolicy"] = policy);
+        let policy = maps.split_once(' ').unwrap().1;
+        assert!(policy.starts_with(&format!("{expected} ")), "{mode} {nodes:?} {flags:?}: {maps}");
+    }
+    let balancing = json!({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_NUMA_BALANCING"]});
+    let maps = seen(&world, &["/bin/head", "-n", "1", "/proc/self/numa_maps"], |config| config["linux"]["memoryPolicy"] = balancing);
+    assert!(maps.contains(" bind"), "{maps}");
+    let none = json!({"mode": "MPOL_BIND", "nodes": "1000"});
+    let error = refused(&world, |config| config["linux"]["memoryPolicy"] = none);
+    assert_eq!(error, "linux.memoryPolicy: set_mempolicy: invalid argument (EINVAL)");
+}
+
+#[test]
+fn clocks_are_offset_in_a_time_namespace() {
+    let Some(world) = World::new() else { return };
+    let offsets = json!({"monotonic": {"secs": 86400, "nanosecs": 5}, "boottime": {"secs": -100}});
+    let offset = seen(&world, &["/bin/cat", "/proc/self/timens_offsets"], |config| {
+        config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "time"}));
+        config["linux"]["timeOffsets"] = offsets;
+    });
+    let words: Vec<Vec<&str>> = offset.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words, [["monotonic", "86400", "5"], ["boottime", "-100", "0"]], "{offset}");
+}
+
+#[test]
+fn a_scheduler_is_the_programs_and_no_cpu_is_the_callers() {
+    let Some(world) = World::new() else { return };
+    let sched = |world: &World, scheduler: Value| {
+        let text = seen(world, &["/bin/cat", "/proc/self/sched"], |config| config["process"]["scheduler"] = scheduler);
+        (line(&text, "policy").to_owned(), line(&text, "prio").to_owned())
+    };
+    let is = |policy: &str, priority: &str| (policy.to_owned(), priority.to_owned());
+    assert_eq!(sched(&world, json!({"policy": "SCHED_OTHER", "nice": 7})), is("0", "127"));
+    assert_eq!(sched(&world, json!({"policy": "SCHED_BATCH", "nice": -5})), is("3", "115"));
+    assert_eq!(sched(&world, json!({"policy": "SCHED_IDLE"})), is("5", "120"));
+    // This thread keeps to one CPU. The kernel gives no deadlines to what does.
+    let mut one = nix::sched::CpuSet::new();
+    one.set(0).unwrap();
+    nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &one).unwrap();
+    let all = fs::read_to_string("/sys/devices/system/cpu/online").unwrap();
+    let status = seen(&world, &["/bin/cat", "/proc/self/status"], |_| {});
+    assert_eq!(line(&status, "Cpus_allowed_list"), all.trim());
+    let deadline = json!({"policy": "SCHED_DEADLINE", "runtime": 1_000_000, "deadline": 20_000_000, "period": 20_000_000, "flags": ["SCHED_RESET_ON_FORK"]});
+    assert_eq!(sched(&world, deadline), is("6", "-1"));
+}
+
+#[test]
+fn what_is_told_of_io_and_of_the_machine() {
+    let Some(world) = World::new() else { return };
+    let id = world.id("io");
+    let bundle = world.bundle(&id, |config| {
+        config["process"]["args"] = json!(["/bin/sleep", "100"]);
+        config["process"]["ioPriority"] = json!({"class": "IOPRIO_CLASS_BE", "priority": 6});
+        config["linux"]["personality"] = json!({"domain": "LINUX32"});
+    });
+    let mut container = world.runtime.create(&id, &world.silent(&bundle)).unwrap();
+    container.start().unwrap();
+    let pid = container.init_pid().unwrap().to_string();
+    let class = Command::new("ionice").args(["-p", &pid]).output().unwrap().stdout;
+    assert_eq!(String::from_utf8(class).unwrap().trim(), "best-effort: prio 6");
+    assert_eq!(fs::read_to_string(format!("/proc/{pid}/personality")).unwrap().trim(), "00000008");
+    world.runtime.delete_forced(&id).unwrap();
+}
+
+#[test]
+fn another_process_has_its_own_cpus_and_the_first_has_not() {
+    let Some(world) = World::new() else { return };
+    if std::thread::available_parallelism().unwrap().get() < 2 {
+        return println!("SKIP: one CPU");
+    }
+    let id = world.id("cpus");
+    let bundle = world.bundle(&id, |config| {
+        config["process"]["args"] = json!(["/bin/sleep", "100"]);
+        config["process"]["execCPUAffinity"] = json!({"initial": "0", "final": "1"});
+    });
+    let mut container = world.runtime.create(&id, &world.silent(&bundle)).unwrap();
+    container.start().unwrap();
+    let allowed = |pid: i32| line(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap(), "Cpus_allowed_list").to_owned();
+    let first = container.init_pid().unwrap();
+    assert_eq!(allowed(first), fs::read_to_string("/sys/devices/system/cpu/online").unwrap().trim());
+    let with = |affinity: Value| {
+        let mut process = serde_json::to_value(container.process().unwrap()).unwrap();
+        process["execCPUAffinity"] = affinity;
+        let request = Exec { stdio: [0; 3].map(|_| Some(world::null())), ..Exec::of(serde_json::from_value(process).unwrap()) };
+        let process = container.exec(&request).unwrap();
+        let cpus = allowed(process.pid());
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(process.pid()), nix::sys::signal::Signal::SIGKILL).unwrap();
+        process.wait().unwrap();
+        cpus
+    };
+    assert_eq!(with(json!({"final": "0"})), "0");
+    assert_eq!(with(json!({"initial": "1"})), "1");
+    assert_eq!(with(json!({"initial": "0", "final": "1"})), "1");
+    // What its document says nothing of is as the container's config has it.
+    assert_eq!(with(Value::Null), "1");
+    world.runtime.delete_forced(&id).unwrap();
+}
+
+#[test]
+fn who_a_program_is_stands_in_its_status() {
+    let Some(world) = World::new() else { return };
+    let status = seen(&world, &["/bin/cat", "/proc/self/status"], |config| {
+        config["process"]["user"] = json!({"uid": 1000, "gid": 1000, "additionalGids": [5, 20]});
+        let sets = ["bounding", "effective", "permitted", "inheritable", "ambient"];
+        config["process"]["capabilities"] = sets.iter().map(|set| ((*set).to_owned(), json!(["CAP_KILL"]))).collect();
+    });
+    assert_eq!((line(&status, "Umask"), line(&status, "Groups")), ("0022", "5 20"));
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_eq!(line(&status, set), "0000000000000020", "{set}");
+    }
+}
+
+#[test]
+fn labels_without_their_modules_are_refused_by_name() {
+    let Some(world) = World::new() else { return };
+    let disabled = "selinux label is specified in config, but selinux is disabled or not supported";
+    if !fs::exists("/sys/fs/selinux/enforce").unwrap() {
+        let error = refused(&world, |config| config["process"]["selinuxLabel"] = json!("a:b:c:s0"));
+        assert_eq!(error, format!("config.json: process.selinuxLabel: {disabled}"));
+        let error = refused(&world, |config| config["linux"]["mountLabel"] = json!("a:b:c:s0"));
+        assert_eq!(error, format!("config.json: linux.mountLabel: {disabled}"));
+    }
+    // Podman looks for the back-quoted path.
+    let error = refused(&world, |config| config["process"]["apparmorProfile"] = json!("fantasy"));
+    let words = match fs::exists("/sys/kernel/security/apparmor").unwrap() {
+        true => "not loaded: write `/proc/self/attr/apparmor/exec`: no such file or directory (ENOENT)",
+        false => "write `/proc/self/attr/exec`: invalid argument (EINVAL)",
+    };
+    assert_eq!(error, format!("process.apparmorProfile \"fantasy\": {words}"));
+}
+
+#[test]
+fn a_create_container_hook_begins_in_the_root_file_system() {
+    let Some(world) = World::new() else { return };
+    let out = world.dir.join("cwd");
+    let script = format!("pwd >{}", out.display());
+    seen(&world, &["/bin/true"], |config| {
+        config["hooks"] = json!({"createContainer": [{"path": "/bin/sh", "args": ["sh", "-c", script]}]});
+    });
+    assert_eq!(fs::read_to_string(out).unwrap().trim(), world.rootfs().to_str().unwrap());
+}
+
+#[test]
+fn what_is_no_object_is_named() {
+    let Some(world) = World::new() else { return };
+    let id = world.id("shape");
+    let bundle = world.bundle(&id, |config| config["mounts"].as_array_mut().unwrap().push(json!(["/data"])));
+    let error = world.runtime.create(&id, &world.silent(&bundle)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+    assert!(error.to_string().ends_with("]: invalid type: a list, expected an object"), "{error}");
+}
