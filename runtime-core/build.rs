@@ -28,6 +28,8 @@ fn rustc(source: &Path, arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     // The workspace's flags are for programs with a C library.
     command.env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTFLAGS");
     command.args(common).args(["-Ctarget-feature=-crt-static", "-Cforce-unwind-tables=no", "-Cembed-bitcode=yes", "--target", &target]);
+    // Set where the configuration names one: for another machine, say.
+    command.args(env::var("RUSTC_LINKER").map(|linker| format!("-Clinker={linker}")));
     command.args(arguments).arg(source);
     match command.status()? {
         status if status.success() => Ok(()),

@@ -43,6 +43,7 @@ extern "C" fn rust_eh_personality() {}
 
 /// What the compiler expects of a C library.
 mod memory {
+    #[cfg(target_arch = "x86_64")]
     use core::arch::asm;
 
     /// `memcpy(3)`.
