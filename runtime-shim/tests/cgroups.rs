@@ -229,3 +229,39 @@ fn events_tell_of_a_kill_for_want_of_memory() {
     world.shim(&["delete", "--force", "c1"]).ok();
     assert!(events.wait().unwrap().success());
 }
+
+/// runc's cgroup_delegation.bats: a new cgroup namespace and a writable mount together, and neither alone, hand the cgroup over.
+#[test]
+fn a_container_owns_the_cgroup_that_it_may_write() {
+    use std::os::unix::fs::MetadataExt;
+    if is_v1() {
+        return println!("SKIP: v1 is not delegated");
+    }
+    let wanted = [("rw", true, 100_000), ("ro", true, 0), ("rw", false, 0)];
+    for (option, own, owner) in wanted {
+        let Some(world) = World::with_containers() else { return };
+        let bundle = world.bundle_with(json!(["sleep", "100"]), |config| {
+            let maps = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}]);
+            config["linux"]["uidMappings"] = maps.clone();
+            config["linux"]["gidMappings"] = maps;
+            let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+            namespaces.push(json!({"type": "user"}));
+            namespaces.extend(own.then(|| json!({"type": "cgroup"})));
+            let mount = json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", option]});
+            config["mounts"].as_array_mut().unwrap().push(mount);
+        });
+        for path in [&world.dir, &world.dir.join("bundle"), &world.dir.join("bundle/rootfs")] {
+            std::os::unix::fs::chown(path, Some(100_000), Some(100_000)).unwrap();
+        }
+        world.shim(&["run", "--detach", "--bundle", &bundle, "c1"]).ok();
+        let dir = directory(&world, "freezer").unwrap();
+        let told = ["", "cgroup.procs", "cgroup.subtree_control"].map(|name| fs::metadata(dir.join(name)).unwrap().uid());
+        assert_eq!(told, [owner; 3], "{option} {own}");
+        // What limits the container stays the host's.
+        assert_eq!(fs::metadata(dir.join("cgroup.freeze")).unwrap().uid(), 0);
+        let made = world.shim(&["exec", "c1", "mkdir", "/sys/fs/cgroup/inner"]);
+        assert_eq!(made.code == 0, owner != 0, "{made:?}");
+        world.shim(&["delete", "--force", "c1"]).ok();
+        assert!(!dir.exists());
+    }
+}

@@ -232,12 +232,21 @@ fn refused(dir: &Path, write: &Write, errno: Errno) -> Error {
     let error = match (errno, write.controller) {
         (Errno::EBUSY, "memory") => too_much_in_use(dir, write),
         // The files of a controller that is not enabled here are not there.
-        (Errno::ENOENT, controller) => Error::call("write", path, errno)
+        (Errno::ENOENT, controller) if !is_enabled(dir, controller) => Error::call("write", path, errno)
             .with_kind(ErrorKind::Unsupported)
             .during(format_args!("the {controller} controller is not available")),
         _ => Error::call("write", path, errno),
     };
     error.during(format_args!("linux.resources.{}", write.property))
+}
+
+/// Is it only the file that the kernel does not have?
+fn is_enabled(dir: &Path, controller: &str) -> bool {
+    match file::read(&dir.join("cgroup.controllers")) {
+        Ok(listed) => listed.split_whitespace().any(|one| one == controller),
+        // Only v1 has this one, and there the hierarchy is the controller's.
+        Err(_) => dir.join("cgroup.clone_children").exists(),
+    }
 }
 
 /// v1 refuses a limit that is already passed.

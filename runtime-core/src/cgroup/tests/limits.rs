@@ -149,6 +149,10 @@ fn a_v1_limit_that_fails_names_its_property_and_file() {
     let Some(mut ours) = Ours::v1() else { return };
     let error = ours.limit(r#"{"cpu":{"cpus":"4000"}}"#).unwrap_err().to_string();
     assert!(error.starts_with("linux.resources.cpu.cpus: write /sys/fs/cgroup/cpuset/rt-test-"), "{error}");
+    if !ours.0.dir("blkio").unwrap().join("blkio.leaf_weight").exists() {
+        let error = ours.limit(r#"{"blockIO":{"leafWeight":100}}"#).unwrap_err().to_string();
+        assert!(error.starts_with("linux.resources.blockIO.leafWeight: write /sys/fs/cgroup/blkio/rt-test-"), "{error}");
+    }
     let error = ours.limit(r#"{"hugepageLimits":[{"pageSize":"2MB","limit":0}]}"#).unwrap_err().to_string();
     assert!(error.contains("cannot set hugetlb limit: container could not join or create cgroup"), "{error}");
 }
