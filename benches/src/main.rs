@@ -8,6 +8,7 @@
 
 mod args;
 mod bundle;
+mod filtered;
 mod floor;
 mod measure;
 mod parked;
@@ -79,7 +80,13 @@ fn measure_all(args: &Args, dir: &Path) -> io::Result<String> {
     }
     let parked = |contender: &Contender| parked::measure(contender, dir).map_err(|err| eprintln!("without a parked one: {err}")).ok();
     let parked: Vec<_> = contenders.iter().filter(|contender| !contender.is_floor()).filter_map(parked).collect();
-    Ok(table::render(&columns, &parked, args.rounds))
+    let filtered = if filtered::NAME.contains(&args.filter) { filtered(&contenders, dir, args.rounds) } else { Vec::new() };
+    Ok(table::render(&columns, &parked, args.rounds) + &table::filtered(&filtered))
+}
+
+fn filtered(contenders: &[Contender], dir: &Path, rounds: usize) -> Vec<filtered::Filtered> {
+    let runtimes: Vec<&Contender> = contenders.iter().filter(|contender| !contender.is_floor()).collect();
+    filtered::measure(&runtimes, dir, rounds).map_err(|err| eprintln!("without calls under a filter: {err}")).unwrap_or_default()
 }
 
 /// One sample of everybody, then the next: what the machine does meanwhile hits all of them.

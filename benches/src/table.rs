@@ -1,6 +1,7 @@
 //! Samples as Markdown tables of medians and ratios.
 
 use crate::Column;
+use crate::filtered::{Filtered, NAME};
 use crate::measure::Sample;
 use crate::parked::Parked;
 use std::fmt::Write;
@@ -28,6 +29,18 @@ pub(crate) fn render(columns: &[Column], parked: &[Parked], rounds: usize) -> St
     text
 }
 
+/// What a call costs under a filter; ratios to the first runtime's.
+pub(crate) fn filtered(all: &[Filtered]) -> String {
+    let Some(base) = all.first() else { return String::new() };
+    let mut text = format!("\n| {NAME} | getppid ns | ratio | personality ns | ratio |\n|---|--:|--:|--:|--:|\n");
+    for one in all {
+        let pair = |mine: i64, theirs: i64| (mine as f64 / 1000.0, mine as f64 / theirs.max(1) as f64);
+        let ((allowed, allowed_ratio), (asked, asked_ratio)) = (pair(one.allowed_ps, base.allowed_ps), pair(one.asked_ps, base.asked_ps));
+        let _ = writeln!(text, "| {} | {allowed:.1} | {allowed_ratio:.2} | {asked:.1} | {asked_ratio:.2} |", one.name);
+    }
+    text
+}
+
 fn base<'a>(columns: &'a [Column], column: &'a Column) -> &'a Column {
     let same = || columns.iter().filter(|other| other.scenario == column.scenario);
     same().find(|other| other.contender == "floor").or_else(|| same().next()).unwrap_or(column)
@@ -47,13 +60,22 @@ fn median(samples: &[Sample], of: fn(&Sample) -> i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{median, render};
+    use super::{filtered, median, render};
     use crate::Column;
+    use crate::filtered::Filtered;
     use crate::measure::Sample;
 
     fn column(contender: &str, walls: &[i64]) -> Column {
         let samples = walls.iter().map(|wall| Sample { wall_us: *wall, cpu_us: *wall, rss_kib: 7 }).collect();
         Column { scenario: "run", contender: contender.into(), samples }
+    }
+
+    #[test]
+    fn calls_are_told_in_nanoseconds() {
+        let one = |name: &str, allowed_ps, asked_ps| Filtered { name: name.into(), allowed_ps, asked_ps };
+        let text = filtered(&[one("mine", 50_000, 80_000), one("theirs", 75_000, 160_000)]);
+        assert!(text.ends_with("| mine | 50.0 | 1.00 | 80.0 | 1.00 |\n| theirs | 75.0 | 1.50 | 160.0 | 2.00 |\n"), "{text}");
+        assert_eq!(filtered(&[]), "");
     }
 
     #[test]

@@ -123,7 +123,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use oci_spec::runtime::Features;
+    use oci_spec::runtime::{Features, LinuxSeccomp};
     use std::collections::BTreeSet;
 
     /// The strings of the list at `pointer`, which must not be empty and have none twice.
@@ -153,6 +153,98 @@ mod tests {
         check("/linux/seccomp/knownFlags", 4, &["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]);
         check("/linux/memoryPolicy/modes", 7, &["MPOL_WEIGHTED_INTERLEAVE"]);
         check("/linux/memoryPolicy/flags", 3, &["MPOL_F_STATIC_NODES"]);
+    }
+
+    /// What the types that read a profile can hold is what is listed: with a variant more, these do not compile.
+    #[test]
+    fn the_lists_of_seccomp_have_every_value_that_is_read() {
+        let action = |action: &Action| match action {
+            Action::ScmpActKill | Action::ScmpActKillThread | Action::ScmpActKillProcess | Action::ScmpActTrap => "kills",
+            Action::ScmpActErrno | Action::ScmpActTrace => "has data",
+            Action::ScmpActNotify | Action::ScmpActLog | Action::ScmpActAllow => "goes on",
+        };
+        assert_eq!(["kills", "has data", "goes on"].map(|kind| ACTIONS.iter().filter(|one| action(one) == kind).count()), [4, 2, 3]);
+        let operator = |operator: &Operator| match operator {
+            Operator::ScmpCmpNe | Operator::ScmpCmpLt | Operator::ScmpCmpLe | Operator::ScmpCmpEq => 0,
+            Operator::ScmpCmpGe | Operator::ScmpCmpGt | Operator::ScmpCmpMaskedEq => 1,
+        };
+        assert_eq!([0, 1].map(|kind| OPERATORS.iter().filter(|one| operator(one) == kind).count()), [4, 3]);
+    }
+
+    /// runtime-spec, features-linux: the words that a `config.json` can have, asked one by one.
+    #[test]
+    fn a_word_is_listed_exactly_if_a_config_may_have_it() {
+        let reads = |config: Value| serde_json::from_value::<LinuxSeccomp>(config).is_ok();
+        let rule = |action: &str, op: &str| json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a"], "action": action, "args": [{"index": 0, "value": 0, "op": op}]}]});
+        type Ask<'a> = (&'a str, &'a str, &'a dyn Fn(&str) -> bool);
+        let asked: [Ask<'_>; 4] = [
+            ("/linux/seccomp/actions", "SCMP_ACT_", &|word| reads(rule(word, "SCMP_CMP_EQ"))),
+            ("/linux/seccomp/operators", "SCMP_CMP_", &|word| reads(rule("SCMP_ACT_TRAP", word))),
+            ("/linux/seccomp/archs", "SCMP_ARCH_", &|word| reads(json!({"defaultAction": "SCMP_ACT_ALLOW", "architectures": [word]}))),
+            ("/linux/seccomp/knownFlags", "SECCOMP_FILTER_FLAG_", &|word| {
+                reads(json!({"defaultAction": "SCMP_ACT_ALLOW", "flags": [word]}))
+            }),
+        ];
+        let ends = "KILL KILL_PROCESS KILL_THREAD TRAP ERRNO NOTIFY TRACE LOG ALLOW NE LT LE EQ GE GT MASKED_EQ X86 X86_64 X32 ARM AARCH64 \
+            MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE RISCV64 S390 S390X PARISC PARISC64 LOONGARCH64 M68K SH SHEB \
+            TSYNC SPEC_ALLOW WAIT_KILLABLE_RECV NEW_LISTENER TSYNC_ESRCH ARC SPARC FANTASY";
+        for (pointer, prefix, is_read) in asked {
+            let listed = list(pointer);
+            for word in ends.split_whitespace().map(|end| format!("{prefix}{end}")) {
+                assert_eq!(listed.contains(&word), is_read(&word), "{pointer}: {word}");
+            }
+            assert!(listed.iter().all(|word| is_read(word)), "{pointer}: {listed:?}");
+        }
+    }
+
+    #[test]
+    fn the_flags_the_kernel_knows_are_among_those_this_build_knows() {
+        let (known, supported) = (list("/linux/seccomp/knownFlags"), list("/linux/seccomp/supportedFlags"));
+        assert!(supported.is_subset(&known) && supported.contains("SECCOMP_FILTER_FLAG_SPEC_ALLOW"), "{supported:?}");
+        let told = |bits| SECCOMP_FLAGS.into_iter().filter(|&flag| is_supported(flag, bits)).collect::<Vec<_>>();
+        assert_eq!(told(0), [Flag::SeccompFilterFlagTsync]);
+        assert_eq!(told(host::seccomp::LOG), [Flag::SeccompFilterFlagLog, Flag::SeccompFilterFlagTsync]);
+        assert_eq!(told(u32::MAX), SECCOMP_FLAGS);
+    }
+
+    /// runtime-spec, config-linux, mounts: what a runtime must and should know.
+    #[test]
+    fn the_mount_options_are_those_of_the_specification() {
+        let all = "async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand noatime nodev nodiratime noexec noiversion \
+            nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime relatime remount rexec rnoatime \
+            rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate rrelatime rro rrw rshared rslave \
+            rstrictatime rsuid rsymfollow runbindable rw shared silent slave strictatime suid symfollow sync tmpcopyup unbindable idmap ridmap";
+        let all: BTreeSet<String> = all.split_whitespace().map(str::to_owned).collect();
+        let listed = list("/mountOptions");
+        assert!(listed.is_superset(&all), "{:?}", all.difference(&listed));
+        // And `acl`, which runc reads too.
+        let more: Vec<_> = listed.difference(&all).collect();
+        assert!(more.iter().all(|word| ["acl", "noacl"].contains(&word.as_str())), "{more:?}");
+    }
+
+    /// An annotation that something is done about stands in the code that does it.
+    #[test]
+    fn annotations_that_are_acted_upon_are_listed() {
+        fn named(dir: &std::path::Path, found: &mut BTreeSet<String>) {
+            for path in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+                match path.extension() {
+                    None => named(&path, found),
+                    Some(_) if path.ends_with("features.rs") => {}
+                    Some(_) => {
+                        let text = std::fs::read_to_string(&path).unwrap();
+                        let quoted = text.split('"').skip(1).step_by(2);
+                        let acts = |word: &&str| {
+                            ["org.criu.", "org.systemd.property", "run.oci.", "module.wasm."].iter().any(|begin| word.starts_with(begin))
+                        };
+                        found.extend(quoted.filter(acts).map(str::to_owned));
+                    }
+                }
+            }
+        }
+        let mut found = BTreeSet::new();
+        named(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        let missing: Vec<_> = found.iter().filter(|word| !UNSAFE_ANNOTATIONS.iter().any(|listed| word.starts_with(listed))).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 
     #[test]

@@ -3,6 +3,29 @@
 use crate::case::{Case, End};
 use serde_json::{Value, json};
 
+/// Programs that make calls the engines' profiles are about, of which the errno shows in what they say.
+const PROBES: &str = "exec 2>&1; cd /dev/shm; b=/bin/busybox
+probe() { $b \"$@\" >/dev/null; echo \"$*: $?\"; }
+probe mount -t tmpfs none /dev/shm; probe umount /dev/shm; probe unshare -m $b true; probe unshare -U $b true; probe unshare -u $b true
+probe chroot / $b true; probe pivot_root / /; probe hostname probed; probe mknod null c 1 3; probe mknod fifo p; probe swapoff /dev/zero
+probe linux32 $b true; probe linux64 $b true; probe insmod /dev/null; probe dmesg -n 1
+probe ionice -c 2 $b true; probe taskset 1 $b true; probe chown 1:1 .; probe chmod 4755 .; probe ln -s a b
+probe mkfifo c; probe touch d; probe truncate -s 5 d; probe sync; probe kill -0 1; probe ping -c 1 -W 1 127.0.0.1; uname -m";
+
+/// What engines write for a container with nothing special about it, where the container could do all that it is kept from.
+fn engines() -> [Case; 2] {
+    let all = ["CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_MKNOD", "CAP_CHOWN", "CAP_FOWNER", "CAP_KILL", "CAP_NET_RAW", "CAP_DAC_OVERRIDE"];
+    [("docker", include_str!("../profiles/docker.json")), ("podman", include_str!("../profiles/podman.json"))].map(|(name, profile)| {
+        let profile: Value = serde_json::from_str(profile).unwrap_or_default();
+        Case::new(format!("seccomp/profile-of-{name}"), "config-linux.md#seccomp")
+            .set("/linux/seccomp", profile)
+            .set("/process/capabilities", json!({"bounding": all, "effective": all, "permitted": all}))
+            .shell(PROBES)
+            .sees("stdout", "chmod 4755 .: 0")
+            .misses("stdout", "pivot_root / /: 0")
+    })
+}
+
 /// The cases.
 pub(crate) fn cases() -> Vec<Case> {
     let case = |name: &str, profile: Value| {
@@ -17,7 +40,7 @@ pub(crate) fn cases() -> Vec<Case> {
     errno["errnoRet"] = json!(38);
     let mut masked = rule(&["chmod", "fchmodat", "fchmod"], "SCMP_ACT_ERRNO");
     masked["args"] = json!([{"index": 1, "value": 0o7777, "valueTwo": 0o400, "op": "SCMP_CMP_MASKED_EQ"}]);
-    vec![
+    let mut cases = vec![
         case("allow-all", json!({"defaultAction": "SCMP_ACT_ALLOW"})).sees("stdout", "made"),
         case("deny-one", denying(json!([rule(&["mkdir", "mkdirat"], "SCMP_ACT_ERRNO")]))).misses("stdout", "made"),
         case("errno", denying(json!([errno]))).misses("stdout", "made"),
@@ -38,5 +61,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("same-as-default", denying(json!([rule(&["mkdir"], "SCMP_ACT_ALLOW")]))),
         case("deny-by-default-with-nothing-allowed", json!({"defaultAction": "SCMP_ACT_ERRNO"})),
         case("empty", json!({})),
-    ]
+    ];
+    cases.extend(engines());
+    cases
 }

@@ -1,9 +1,11 @@
 //! A profile of the shape and size that engines make.
 
-use super::super::abi::Endian;
+use super::super::Insn;
+use super::super::abi::{Abi, Call, Endian};
 use super::{Data, compile, machine, profile, run};
 use expect_test::expect;
 use oci_spec::runtime::Arch;
+use oci_spec::runtime::LinuxSeccompAction as Action;
 
 const X86_64: u32 = 0xc000_003e;
 const I386: u32 = 0x4000_0003;
@@ -43,6 +45,50 @@ fn an_engines_profile_does_what_engines_rely_on() {
         ("getppid of aarch64", 0xc000_00b7, 173, [0; 6], KILL),
     ] {
         assert_eq!(outcome(arch, number, args).returned, want, "{what}");
+    }
+}
+
+const REAL: [(&str, &str); 2] = [
+    ("docker", include_str!("../../../../../conformance/src/profiles/docker.json")),
+    ("podman", include_str!("../../../../../conformance/src/profiles/podman.json")),
+];
+
+/// What the kernel finds out when it is given a filter (`seccomp_is_const_allow`): from then on it does not run the filter for these.
+fn is_always_allowed(program: &[Insn], arch: u32, number: u32) -> bool {
+    let (mut at, mut acc) = (0, 0);
+    loop {
+        let Insn { code, jt, jf, k } = program[at];
+        let skip = |holds: bool| usize::from(if holds { jt } else { jf });
+        at += 1;
+        match code {
+            0x06 => return k == ALLOW,
+            0x20 if k == 0 => acc = number,
+            0x20 if k == 4 => acc = arch,
+            0x05 => at += k as usize,
+            0x15 => at += skip(acc == k),
+            0x25 => at += skip(acc > k),
+            0x35 => at += skip(acc >= k),
+            // An argument, or an instruction the kernel does not look through.
+            _ => return false,
+        }
+    }
+}
+
+#[test]
+fn the_kernel_sees_that_what_engines_always_allow_is_always_allowed() {
+    for (name, json) in REAL {
+        let profile = profile(json);
+        let filter = compile(&profile, Arch::ScmpArchX86_64).expect("a filter");
+        machine::check(&filter.program);
+        let rules = profile.syscalls().as_deref().unwrap_or_default();
+        let always = rules.iter().filter(|rule| rule.action() == Action::ScmpActAllow && rule.args().as_ref().is_none_or(Vec::is_empty));
+        let names: Vec<&String> = always.flat_map(|rule| rule.names()).collect();
+        for (arch, abi) in [(X86_64, Abi::X86_64), (I386, Abi::X86)] {
+            let numbers: Vec<u32> = names.iter().filter_map(|name| Call::named(name)?.number(abi)).collect();
+            assert!(numbers.len() > 250, "{name}: {}", numbers.len());
+            assert!(numbers.iter().all(|&number| is_always_allowed(&filter.program, arch, number)), "{name}, {abi:?}");
+        }
+        assert!(!is_always_allowed(&filter.program, X86_64, 135), "personality has conditions");
     }
 }
 

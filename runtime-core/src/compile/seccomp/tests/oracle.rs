@@ -56,7 +56,7 @@ fn judge_as(profile: &LinuxSeccomp, abi: Abi, data: &Data, default: u32) -> u32 
             }
             if let Some((detour, number)) = via
                 && number == data.number
-                && narrow(data.args[0], abi) & narrow(detour.mask, abi) == detour.which
+                && which(name, narrow(data.args[0], abi)) == detour.which
                 && all_others_hold(args, abi, data)
             {
                 sometimes = sometimes.or(Some(action));
@@ -68,6 +68,12 @@ fn judge_as(profile: &LinuxSeccomp, abi: Abi, data: &Data, default: u32) -> u32 
     let multiplexed = matches!(abi, Abi::S390 | Abi::S390x) && data.number == 0 && newest.is_some();
     let unruled = if !permissive && (newer || multiplexed) { ENOSYS } else { default };
     always.or(sometimes).unwrap_or(unruled)
+}
+
+/// Which call the first argument of `socketcall` or `ipc` says: ipc's has a version in its upper half.
+fn which(name: &str, argument: u64) -> u64 {
+    let is_ipc = ["sem", "msg", "shm"].iter().any(|family| name.starts_with(family));
+    if is_ipc { argument & 0xffff } else { argument }
 }
 
 /// As the spec says: all; but an index that is there twice makes each argument a rule of its own.

@@ -134,7 +134,7 @@ fn data(random: &mut Random, profile: &LinuxSeccomp, arch: Arch) -> Data {
         false => random.one(&values).wrapping_add(random.one(&[0, 0, 1, u64::MAX, 1 << 32])),
     });
     if random.below(3) == 0 {
-        args[0] = 1 + random.below(24) as u64;
+        args[0] = 1 + random.below(24) as u64 + random.one(&[0, 0, 0, 1 << 16, 1 << 32]);
     }
     let data = Data { number: number(random, profile, Abi::of(arch)), arch: audit(arch), args };
     if random.below(2) == 0 { aimed(random, profile, data) } else { data }
