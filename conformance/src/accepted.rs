@@ -91,6 +91,7 @@ pub(crate) const ACCEPTED: &[Accepted] = &[
     whole("process/scheduler*|process/io-priority*", "scheduler and ioPriority came with version 1.1 of the specification"),
     whole("process/personality*", "runc 1.1 ignores the personality"),
     whole("net-devices/*", "netDevices came with version 1.3 of the specification"),
+    whole("intel-rdt/*", "the specification demands an error without resctrl; runc 1.1 goes on without"),
     whole("seccomp/flags", "runc 1.1 refuses the flags the specification lists"),
     whole("mounts/tmpfs-defaults", "the specification lists the option; runc hands it to the file system, which refuses it"),
     whole("mounts/rbind-ratime|mounts/rbind-rnostrictatime", "runc 1.1 asks the kernel to clear what cannot be cleared alone"),
