@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Step,
     /// A call to the kernel failed on the host's side.
     Call,
+    /// criu could not save or restore a container.
+    Checkpoint,
 }
 
 /// An error, opaque but for its [`kind`](Error::kind) and [`errno`](Error::errno).

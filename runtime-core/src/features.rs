@@ -17,6 +17,9 @@ const VERSIONS: (&str, &str) = ("1.0.0", "1.3.0");
 /// Annotations that change what the runtime does: an engine must not pass them on from users it does not trust.
 const UNSAFE_ANNOTATIONS: [&str; 2] = ["org.criu.config", "org.systemd.property."];
 
+/// Where runc says whether it can save and restore containers.
+const CHECKPOINT: &str = "org.opencontainers.runc.checkpoint.enabled";
+
 const ACTIONS: [Action; 9] = [
     Action::ScmpActKill,
     Action::ScmpActKillThread,
@@ -77,6 +80,8 @@ pub fn features() -> Value {
         "hooks": KINDS,
         "mountOptions": TABLE.iter().map(|(word, _)| *word).collect::<Vec<_>>(),
         "linux": linux(),
+        // As "false" or "true": a value of an annotation is a text.
+        "annotations": {CHECKPOINT: cfg!(feature = "checkpoint").to_string()},
         "potentiallyUnsafeConfigAnnotations": UNSAFE_ANNOTATIONS,
     })
 }
@@ -251,6 +256,13 @@ mod tests {
     fn the_document_has_the_specifications_shape() {
         let typed: Features = serde_json::from_value(features()).unwrap();
         assert_eq!((typed.oci_version_min().as_str(), typed.oci_version_max().as_str()), VERSIONS);
+    }
+
+    /// In runc's words.
+    #[test]
+    fn checkpoints_are_announced_if_they_are_built_in() {
+        let built_in = if cfg!(feature = "checkpoint") { "true" } else { "false" };
+        assert_eq!(features()["annotations"]["org.opencontainers.runc.checkpoint.enabled"], built_in);
     }
 
     #[test]

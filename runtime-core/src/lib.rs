@@ -38,6 +38,7 @@
 //!
 //! - [`Create`] and [`Exec`]: terminals, descriptors, pid files, and what else can be asked for.
 //! - [`Container`]: what can be done with one. [`Container::state`] is what engines read.
+//! - [`Container::checkpoint`] and [`Runtime::restore`]: a container saved by criu, and brought back.
 //! - [`ErrorKind`]: what to tell apart. An [`Error`] prints the whole story on one line.
 //! - [`console`]: a process in the foreground of a terminal.
 //! - [`spec`] and [`features`]: the document to begin with, and what this build understands.
@@ -54,6 +55,8 @@
 //!   [`Container::delete`], or by whoever adopts it.
 
 pub mod cgroup;
+#[cfg(feature = "checkpoint")]
+mod checkpoint;
 mod compile;
 pub mod config;
 pub mod console;
@@ -74,6 +77,10 @@ pub mod spec;
 mod state;
 
 pub use cgroup::CgroupDriver;
+#[cfg(feature = "checkpoint")]
+pub use checkpoint::{Checkpoint, CriuCgroups, CriuOption, Extent, Images, PageServer};
+#[cfg(feature = "checkpoint")]
+pub use container::Restore;
 pub use container::{Container, Create, Exec, IgnorePaused, Keyring, Pivot, Process, Rootless, Runtime, Terminal};
 pub use error::{Error, ErrorKind, Result};
 pub use pidfd::ExitStatus;

@@ -18,7 +18,7 @@ pub(crate) fn create(args: &Args) -> Result<Create, Failure> {
         keyring: if args.on(&NO_NEW_KEYRING) { Keyring::Inherit } else { Keyring::New },
         pidfd_socket: args.path(&PIDFD_SOCKET),
         pid_file: args.path(&PID_FILE),
-        notify_socket: std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()).map(PathBuf::from),
+        notify_socket: notify_socket(),
         ..Create::default()
     })
 }
@@ -29,6 +29,11 @@ pub(crate) fn bundle(args: &Args) -> Result<PathBuf, Failure> {
         Some(path) => Ok(path),
         None => std::env::current_dir().map_err(|error| Failure::io("getcwd", ".".as_ref(), &error)),
     }
+}
+
+/// `$NOTIFY_SOCKET`.
+pub(crate) fn notify_socket() -> Option<PathBuf> {
+    std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()).map(PathBuf::from)
 }
 
 /// `--preserve-fds`.

@@ -88,6 +88,12 @@ impl Own {
         file::need(path).map(|text| Self::parse(&text))
     }
 
+    /// Every controller with its path; `""` is v2's.
+    #[cfg(feature = "checkpoint")]
+    pub(super) fn all(self) -> impl Iterator<Item = (String, String)> {
+        self.0.into_iter()
+    }
+
     /// The path in one controller's hierarchy; `""` is v2's.
     pub(super) fn of(&self, controller: &str) -> Option<&str> {
         self.0.iter().find(|(name, _)| name == controller).map(|(_, path)| path.as_str())

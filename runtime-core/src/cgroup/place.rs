@@ -217,6 +217,18 @@ impl Placement {
         Ok(moved)
     }
 
+    /// The place a process is in, as the kernel names it: the controllers of each hierarchy, none for v2's, and the path in it.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn names_of_process(pid: i32) -> Result<std::collections::BTreeMap<String, String>> {
+        Ok(Own::read(Path::new(&format!("/proc/{pid}/cgroup")))?.all().collect())
+    }
+
+    /// The directory by which its processes are stopped, if there is one.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn freezer_directory(&self) -> Option<&Path> {
+        self.dir("freezer")
+    }
+
     /// The sub-cgroups that every `exec --cgroup [CONTROLLER[,CONTROLLER]:]PATH` names, in the hierarchies it names. They must exist.
     pub(crate) fn within(&self, wanted: &[String]) -> Result<Self> {
         wanted.iter().try_fold(self.clone(), |inside, one| self.moved(inside, one))

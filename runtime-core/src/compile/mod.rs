@@ -6,6 +6,8 @@ mod attach;
 mod console;
 mod devices;
 mod identity;
+#[cfg(feature = "checkpoint")]
+mod mount_points;
 mod mounts;
 mod namespaces;
 mod paths;
@@ -19,6 +21,8 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "checkpoint")]
+pub(crate) use mount_points::mount_points;
 pub(crate) use plan::{IdMap, Plan, Source, UserNamespace, point};
 pub(crate) use render::call;
 pub(crate) use rootfs::is_shared;

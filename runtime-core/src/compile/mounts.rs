@@ -36,7 +36,7 @@ pub(crate) fn is_sealed_late(mount: &Mount) -> bool {
     read_only && matches!(mount.what, MountWhat::Fs { .. }) && (mount.destination == "/dev" || mount.options.copy_up)
 }
 
-fn open_target(plan: &mut Builder, mount: &Mount, target: Target) {
+pub(super) fn open_target(plan: &mut Builder, mount: &Mount, target: Target) {
     let path = plan.text(&mount.destination);
     plan.push(Op::OpenTarget { path, target, to: scratch::TARGET });
 }

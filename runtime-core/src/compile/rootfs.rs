@@ -18,6 +18,18 @@ pub(crate) fn assemble(plan: &mut Builder, config: &Config, host: &Host, wishes:
     if config.namespaces.mount == Membership::Inherit {
         return in_place(plan, config);
     }
+    enter(plan, config, host);
+    for (index, mount) in config.mounts.iter().enumerate() {
+        plan.about(format!("mounts[{index}] {}", mount.destination));
+        mounts::add(plan, config, host, mount)?;
+    }
+    notify(plan, config, host, wishes)?;
+    devices::make(plan, config, host);
+    Ok(())
+}
+
+/// The root, alone, at its place.
+pub(super) fn enter(plan: &mut Builder, config: &Config, host: &Host) {
     isolate(plan, config, host);
     plan.about("root.path");
     if mounts::is_foreign(config, host) {
@@ -28,13 +40,6 @@ pub(crate) fn assemble(plan: &mut Builder, config: &Config, host: &Host, wishes:
         plan.push(Op::CloneTree { from: path, recursive: 1, to: scratch::MOUNT });
         plan.push(Op::AttachRoot { mount: scratch::MOUNT, path });
     }
-    for (index, mount) in config.mounts.iter().enumerate() {
-        plan.about(format!("mounts[{index}] {}", mount.destination));
-        mounts::add(plan, config, host, mount)?;
-    }
-    notify(plan, config, host, wishes)?;
-    devices::make(plan, config, host);
-    Ok(())
 }
 
 /// Without a mount namespace there is only the directory: mounts would be the host's, and stay.

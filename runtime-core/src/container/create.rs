@@ -1,6 +1,6 @@
 //! `create`: everything but the program.
 
-use super::{Container, Create, Runtime, facts, lifecycle};
+use super::{Container, Create, Runtime, Terminal, facts, lifecycle};
 use crate::cgroup::{Created, Placement, Scope};
 use crate::compile::{self, Plan, point};
 use crate::config::{self, Bundle, Config};
@@ -14,6 +14,7 @@ use crate::spawn::{Child, Event, Launch};
 use crate::state::{Gate, Identity, Locked, Phase, Record, State, Status, check_id};
 use std::borrow::Cow;
 use std::os::fd::AsFd;
+use std::path::Path;
 
 impl Runtime {
     /// Creates a container: its namespaces, cgroups, mounts and limits are there, and its first process waits for
@@ -24,12 +25,12 @@ impl Runtime {
     /// [`ErrorKind::Hook`], [`ErrorKind::Step`], [`ErrorKind::Call`]. Nothing of the container is left then.
     pub fn create(&self, id: &str, request: &Create) -> Result<Container> {
         check_id(id)?;
-        let bundle = bundle(request)?;
+        let bundle = bundle(request.read.as_ref(), &request.bundle)?;
         let config = &bundle.config;
         check_preserved(request.preserve_fds)?;
-        check_terminal(config, request)?;
+        check_terminal(config, &request.terminal)?;
         let placement = self.place(id, config)?;
-        let mut record = record(id, config, &placement, request)?;
+        let mut record = record(id, config, &placement, request.notify_socket.as_deref())?;
         record.resctrl = self.group(id, config)?;
         let entry = self.store.create(&record)?;
         let mut attempt = Attempt { entry, record, placement, reached: Reached::Nothing, moved: None };
@@ -45,7 +46,7 @@ impl Runtime {
     /// As [`Runtime::create`], as far as it is known beforehand.
     pub fn plan(&self, id: &str, request: &Create) -> Result<String> {
         check_id(id)?;
-        let config = &bundle(request)?.config;
+        let config = &bundle(request.read.as_ref(), &request.bundle)?.config;
         let placement = self.place(id, config)?;
         self.group(id, config)?;
         let host = facts::host(config, &placement).pretend(request.kernel);
@@ -58,18 +59,18 @@ impl Runtime {
 }
 
 /// A create under way, that is undone if it fails.
-struct Attempt {
-    entry: Locked,
-    record: Record,
-    placement: Placement,
-    reached: Reached,
+pub(super) struct Attempt {
+    pub(super) entry: Locked,
+    pub(super) record: Record,
+    pub(super) placement: Placement,
+    pub(super) reached: Reached,
     /// The host's interfaces that are inside.
-    moved: Option<Move>,
+    pub(super) moved: Option<Move>,
 }
 
 /// How far a create came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Reached {
+pub(super) enum Reached {
     /// What is in the cgroups, if there are any, is somebody else's.
     Nothing,
     /// The cgroups are ours.
@@ -129,13 +130,13 @@ impl Attempt {
     }
 
     /// systemd makes a cgroup around the process that is there by now.
-    fn enter(&mut self, child: &Child<'_>, config: &Config) -> Result<()> {
-        let created = self.placement.enter(child.pid(), config.resources.as_ref())?;
+    pub(super) fn enter(&mut self, pid: i32, config: &Config) -> Result<()> {
+        let created = self.placement.enter(pid, config.resources.as_ref())?;
         self.reached = Reached::Process;
         self.limit(config, &created)
     }
 
-    fn limit(&self, config: &Config, created: &Created) -> Result<()> {
+    pub(super) fn limit(&self, config: &Config, created: &Created) -> Result<()> {
         self.placement.apply(config.resources.as_ref(), Scope::Create(created))?;
         self.delegate(config)
     }
@@ -160,7 +161,7 @@ impl Attempt {
     fn converse(&mut self, child: &mut Child<'_>, config: &Config) -> Result<Left> {
         loop {
             match child.next()? {
-                Event::Reached(point::CGROUP) => self.enter(child, config)?,
+                Event::Reached(point::CGROUP) => self.enter(child.pid(), config)?,
                 Event::Reached(point::NETWORK) => {
                     let socket = child.take_socket()?;
                     let devices = self.moved.insert(Move::between(child.pid(), socket)?);
@@ -187,11 +188,7 @@ impl Attempt {
 
     /// The hooks of `create`, in the order of runtime-spec, runtime, "Lifecycle", 3 to 5.
     fn hooks(&mut self, child: &Child<'_>, config: &Config) -> Result<()> {
-        self.record.init = Identity::of(child.pid())?;
-        let state = lifecycle::state_json(&self.record, Status::Creating)?;
-        let host = Place::Host { cwd: Some(&config.bundle) };
-        hooks::run(Kind::Prestart, &config.hooks.prestart, &state, host)?;
-        hooks::run(Kind::CreateRuntime, &config.hooks.create_runtime, &state, host)?;
+        let state = self.host_hooks(child.pid(), config)?;
         if config.hooks.create_container.is_empty() {
             return Ok(());
         }
@@ -199,21 +196,40 @@ impl Attempt {
         hooks::run(Kind::CreateContainer, &config.hooks.create_container, &state, Place::Container(&inside))
     }
 
+    /// Those that run outside. Returns the state that they were told.
+    pub(super) fn host_hooks(&mut self, pid: i32, config: &Config) -> Result<Vec<u8>> {
+        self.record.init = Identity::of(pid)?;
+        let state = lifecycle::state_json(&self.record, Status::Creating)?;
+        let host = Place::Host { cwd: Some(&config.bundle) };
+        hooks::run(Kind::Prestart, &config.hooks.prestart, &state, host)?;
+        hooks::run(Kind::CreateRuntime, &config.hooks.create_runtime, &state, host)?;
+        Ok(state)
+    }
+
     /// The record that makes it a container, and word to those who asked for it.
     fn settle(&mut self, child: &Child<'_>, bytes: &[u8], request: &Create) -> Result<()> {
-        self.record.init = Identity::of(child.pid())?;
-        self.record.cgroup = lifecycle::cgroup_value(&self.placement)?;
-        self.record.phase = Phase::Created;
-        self.entry.write_config(bytes)?;
-        self.entry.write(&self.record)?;
+        self.record(child.pid(), bytes)?;
         if let Some(path) = &request.pidfd_socket {
             facts::send_pidfd(path, child.pidfd())?;
         }
         request.pid_file.as_deref().map_or(Ok(()), |path| facts::write_pid_file(path, child.pid()))
     }
 
+    /// The record of a container that is there, with this first process.
+    pub(super) fn record(&mut self, pid: i32, bytes: &[u8]) -> Result<()> {
+        self.record.init = Identity::of(pid)?;
+        self.record.cgroup = lifecycle::cgroup_value(&self.placement)?;
+        self.record.phase = Phase::Created;
+        #[cfg(feature = "checkpoint")]
+        if !self.record.terminal {
+            self.record.streams = crate::checkpoint::standard_streams(pid);
+        }
+        self.entry.write_config(bytes)?;
+        self.entry.write(&self.record)
+    }
+
     /// Nothing is left; what was wrong first is what is told.
-    fn undo(self, mut error: Error) -> Error {
+    pub(super) fn undo(self, mut error: Error) -> Error {
         // The kernel would not bring them back: what is virtual ends with its namespace.
         if let Some(moved) = self.moved {
             moved.undo();
@@ -234,7 +250,7 @@ impl Attempt {
     }
 }
 
-fn record(id: &str, config: &Config, placement: &Placement, request: &Create) -> Result<Record> {
+pub(super) fn record(id: &str, config: &Config, placement: &Placement, notify: Option<&Path>) -> Result<Record> {
     let mut record = Record::new(id);
     record.oci_version.clone_from(&config.oci_version);
     record.bundle.clone_from(&config.bundle);
@@ -244,18 +260,18 @@ fn record(id: &str, config: &Config, placement: &Placement, request: &Create) ->
     record.poststart.clone_from(&config.hooks.poststart);
     record.poststop.clone_from(&config.hooks.poststop);
     record.terminal = config.process.as_ref().is_some_and(|process| process.terminal);
-    record.notify_socket.clone_from(&request.notify_socket);
+    record.notify_socket = notify.map(Path::to_owned);
     Ok(record)
 }
 
 /// A terminal needs somebody to take its master, and the other way round.
-fn check_terminal(config: &Config, request: &Create) -> Result<()> {
+pub(super) fn check_terminal(config: &Config, terminal: &Terminal) -> Result<()> {
     let wants = config.process.as_ref().is_some_and(|process| process.terminal);
-    match (&request.terminal, wants) {
-        (super::Terminal::Inherit, true) => {
+    match (terminal, wants) {
+        (Terminal::Inherit, true) => {
             Err(Error::new(ErrorKind::InvalidConfig, "cannot allocate tty if runc will detach without setting console socket"))
         }
-        (super::Terminal::Socket(_), false) => {
+        (Terminal::Socket(_), false) => {
             Err(Error::new(ErrorKind::InvalidConfig, "cannot use console socket if runc will not detach or allocate tty"))
         }
         _ => Ok(()),
@@ -263,10 +279,10 @@ fn check_terminal(config: &Config, request: &Create) -> Result<()> {
 }
 
 /// The bundle, unless the caller has read it already.
-fn bundle(request: &Create) -> Result<Cow<'_, Bundle>> {
-    match &request.read {
+pub(super) fn bundle<'a>(read: Option<&'a Bundle>, path: &Path) -> Result<Cow<'a, Bundle>> {
+    match read {
         Some(bundle) => Ok(Cow::Borrowed(bundle)),
-        None => config::open(&request.bundle).map(Cow::Owned),
+        None => config::open(path).map(Cow::Owned),
     }
 }
 

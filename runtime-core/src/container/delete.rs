@@ -45,6 +45,9 @@ impl Runtime {
 }
 
 fn destroy(entry: Locked) -> Result<Vec<Error>> {
+    // What a killed restore has mounted there.
+    #[cfg(feature = "checkpoint")]
+    crate::checkpoint::MountedRoot::forget(entry.path())?;
     let Ok(record) = entry.record() else {
         // A create that was killed before it wrote anything down has made nothing either.
         return entry.remove().map(|()| Vec::new());

@@ -1,5 +1,7 @@
 //! The story: what happens to a container, from `create` to `delete`. Each verb is one short page; what it takes is in other rooms.
 
+#[cfg(feature = "checkpoint")]
+mod checkpoint;
 mod create;
 mod delete;
 mod exec;
@@ -7,10 +9,14 @@ mod facts;
 mod kill;
 mod lifecycle;
 mod request;
+#[cfg(feature = "checkpoint")]
+mod restore;
 mod start;
 
 pub use exec::{Exec, IgnorePaused, Process};
 pub use request::{Create, Keyring, Pivot, Rootless, Terminal};
+#[cfg(feature = "checkpoint")]
+pub use restore::Restore;
 
 use crate::cgroup::{CgroupDriver, Placement};
 use crate::config::{self, Config};
@@ -102,7 +108,8 @@ impl Container {
 
     /// One that was made just now.
     fn made(store: &Store, (entry, record): (Entry, Record), config: Config) -> Self {
-        Self { store: store.clone(), entry, record, config: config.into() }
+        let config = as_restored(config, &record).into();
+        Self { store: store.clone(), entry, record, config }
     }
 
     /// Its id.
@@ -143,7 +150,7 @@ impl Container {
         }
         let mut read = config::from_slice(&self.entry.config()?, &self.record.bundle)?;
         read.resources = self.record.resources.clone().or(read.resources);
-        Ok(self.config.get_or_init(|| read))
+        Ok(self.config.get_or_init(|| as_restored(read, &self.record)))
     }
 
     /// `process` of that configuration, as the file has it: what `exec` starts from.
@@ -160,6 +167,14 @@ impl Container {
     fn placement(&self) -> Result<Placement> {
         placement(&self.record)
     }
+}
+
+/// The config, with the namespace that it has not asked for.
+fn as_restored(mut config: Config, record: &Record) -> Config {
+    if record.time_namespace {
+        config.namespaces.time = config::Membership::New;
+    }
+    config
 }
 
 /// A record's place among the cgroups.

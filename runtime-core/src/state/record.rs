@@ -69,6 +69,12 @@ pub(crate) struct Record {
     /// Has the init a terminal?
     #[serde(default)]
     pub(crate) terminal: bool,
+    /// Where its standard streams led when it was created, for a checkpoint to know which pipes are somebody else's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) streams: Vec<String>,
+    /// Has criu brought it back in a time namespace that its configuration does not have?
+    #[serde(default)]
+    pub(crate) time_namespace: bool,
     /// The host's notify socket, if the container is to say when it is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) notify_socket: Option<PathBuf>,
@@ -95,6 +101,8 @@ impl Record {
             poststart: Vec::new(),
             poststop: Vec::new(),
             terminal: false,
+            streams: Vec::new(),
+            time_namespace: false,
             notify_socket: None,
         }
     }

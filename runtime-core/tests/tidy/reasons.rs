@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("runtime-core/src/spawn/sys.rs", "calls no crate wraps"),
     ("runtime-core/src/hooks/sys.rs", "fork and setns for hooks that run inside"),
     ("runtime-core/src/cgroup/sys.rs", "bpf(2)"),
+    ("runtime-core/src/checkpoint/sys.rs", "what a child does before its exec"),
     ("runtime-core/src/console/sys.rs", "ioctl(2)"),
     ("runtime-core/src/host/seccomp.rs", "seccomp(2), to ask what it knows"),
     ("runtime-core/src/pidfd.rs", "pidfd calls no crate wraps"),

@@ -42,6 +42,7 @@ const ROOMS: &[Room] = &[
     room("runtime-core/src/cgroup", &["error", "mountinfo"]),
     room("runtime-core/src/console", &["error", "pidfd", "socket"]),
     room("runtime-core/src/notify", &["error", "pidfd", "socket"]),
+    room("runtime-core/src/checkpoint", &["config", "error", "socket"]),
     room("runtime-core/src/hooks", &["config", "error", "pidfd"]),
     room("runtime-core/src/state", &["config", "error", "pidfd", "resctrl"]),
     room("runtime-core/src/compile", &["config", "error", "host"]),

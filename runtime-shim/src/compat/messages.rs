@@ -77,6 +77,7 @@ pub(crate) fn wrong_arity(program: &str, verb: &str, wants: &str) -> String {
     format!("{program}: {verb:?} requires {wants}")
 }
 
+#[cfg(not(feature = "checkpoint"))]
 pub(crate) fn not_available(verb: &str) -> String {
     format!("runtime-shim {verb}: not available in this version")
 }

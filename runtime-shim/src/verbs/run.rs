@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::request;
 use crate::settings::Settings;
 use nix::sys::prctl::set_child_subreaper;
+use runtime_core::console::Attached;
 use runtime_core::{Container, Create, ExitStatus, Runtime, config};
 
 static KEEP: Flag = Flag::switch("keep", "do not delete the container when its program ends");
@@ -70,7 +71,7 @@ fn leave(runtime: &Runtime, id: &str, request: Create) -> Result<Code, Failure> 
 }
 
 fn stay(settings: &Settings, args: &Args, stdio: Stdio, request: Create) -> Result<Code, Failure> {
-    let orphans = if args.on(&NO_SUBREAPER) { Orphans::Leave } else { Orphans::adopt()? };
+    let orphans = Orphans::of(args)?;
     let (foreground, terminal) = Foreground::begin(stdio)?;
     let runtime = settings.runtime();
     let container = runtime.create(args.id(), &Create { terminal, ..request })?;
@@ -86,17 +87,14 @@ fn stay(settings: &Settings, args: &Args, stdio: Stdio, request: Create) -> Resu
 
 /// From a created container to its end.
 fn follow(mut container: Container, foreground: Foreground, orphans: Orphans) -> Result<ExitStatus, Failure> {
-    let mut attached = foreground.attach(container.pidfd()?)?;
-    if let (Orphans::Adopted, Some(pid)) = (orphans, container.init_pid()) {
-        attached = attached.with_orphans_reaped(pid);
-    }
+    let attached = orphans.reaped_by(foreground.attach(container.pidfd()?)?, &container);
     container.start()?;
     Ok(attached.run()?)
 }
 
 /// The processes that the program leaves behind when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Orphans {
+pub(super) enum Orphans {
     /// They become ours, so that they do not hold the container's files while it is deleted.
     Adopted,
     /// They go to the host's init, or to whoever else adopts.
@@ -104,6 +102,19 @@ enum Orphans {
 }
 
 impl Orphans {
+    /// What the flags say.
+    pub(super) fn of(args: &Args) -> Result<Self, Failure> {
+        if args.on(&NO_SUBREAPER) { Ok(Self::Leave) } else { Self::adopt() }
+    }
+
+    /// Adopted ones are reaped as long as the container's first process is followed.
+    pub(super) fn reaped_by(self, attached: Attached, container: &Container) -> Attached {
+        match (self, container.init_pid()) {
+            (Self::Adopted, Some(pid)) => attached.with_orphans_reaped(pid),
+            _ => attached,
+        }
+    }
+
     fn adopt() -> Result<Self, Failure> {
         let adopted = set_child_subreaper(true).map(|()| Self::Adopted);
         adopted.map_err(|errno| Failure::io("prctl", "PR_SET_CHILD_SUBREAPER".as_ref(), &errno.into()))

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod exec;
+#[cfg(feature = "checkpoint")]
+mod mount_points;
 mod mounts;
 mod namespaces;
 mod program;
