@@ -42,13 +42,22 @@ pub(crate) fn judge(case: &Case, record: &Record, reference: Option<&Record>) ->
     verdict.failures.extend(case.sights.iter().filter_map(|sight| unseen(sight, record)));
     verdict.failures.extend(record.left.iter().map(|what| format!("left behind: {what}")));
     verdict.failures.extend(unfinished(case, record));
-    for difference in reference.map(|reference| differences(reference, record)).unwrap_or_default() {
+    let differences = reference.map(|reference| differences(reference, record)).unwrap_or_default();
+    verdict.failures.extend(reference.and_then(|_| too_lenient(case, &differences)));
+    for difference in differences {
         match accepted::reason(&case.name, &difference) {
             Some(reason) => verdict.accepted.push((difference.to_string(), reason)),
             None => verdict.failures.push(difference.to_string()),
         }
     }
     verdict
+}
+
+// An accepted refusal that does not happen any more would otherwise look like agreement.
+fn too_lenient(case: &Case, differences: &[Difference]) -> Option<String> {
+    let why = accepted::should_refuse(&case.name)?;
+    let refuses = |one: &Difference| one.side == Side::Candidate && one.section == "exits";
+    (!differences.iter().any(refuses)).then(|| format!("is not refused: {why}"))
 }
 
 fn unseen(sight: &Sight, record: &Record) -> Option<String> {
@@ -132,6 +141,9 @@ mod tests {
         let case = Case::new("a/b", "").sees("status", "Uid: 0").misses("status", "*bad*");
         assert!(judge(&case, &record("Uid: 0", 0), None).failures.is_empty());
         assert_eq!(judge(&case, &record("Uid: bad", 1), Some(&record("Uid: 0", 0))).failures.len(), 7);
+        let strict = Case::new("seccomp/empty", "");
+        assert_eq!(judge(&strict, &record("a", 0), Some(&record("a", 0))).failures.len(), 1);
+        assert!(judge(&strict, &record("a", 0), None).failures.is_empty());
         let left = Record { left: vec!["cgroup /x".into()], ..record("Uid: 0", 0) };
         assert_eq!(judge(&case, &left, None).failures, ["left behind: cgroup /x"]);
     }

@@ -102,9 +102,13 @@ impl<'a> Player<'a> {
     fn new(stage: &'a Stage) -> Self {
         let dir = stage.dir.display().to_string();
         let mut places = Places::new();
-        for (name, value) in
-            [("id", stage.id.clone()), ("bundle", format!("{dir}/bundle")), ("dir", dir.clone()), ("shelf", left::SHELF.to_owned())]
-        {
+        for (name, value) in [
+            ("id", stage.id.clone()),
+            ("bundle", format!("{dir}/bundle")),
+            ("dir", dir.clone()),
+            ("shelf", left::SHELF.to_owned()),
+            ("runtime", stage.runtime.display().to_string()),
+        ] {
             places.name(name, &value);
         }
         let mut names = Names::default();
@@ -168,12 +172,29 @@ impl<'a> Player<'a> {
     fn runtime(&mut self, step: &Step, label: &str, words: &[String]) -> (i32, String) {
         let words: Vec<String> = words.iter().map(|word| self.places.fill(word)).collect();
         let mut command = Command::new(&self.stage.runtime);
-        command.arg("--root").arg(self.stage.dir.join("root")).args(words).current_dir(self.stage.dir.join("bundle"));
+        command.arg("--root").arg(self.stage.dir.join("root")).args(&words).current_dir(self.stage.dir.join("bundle"));
         let ended = self.run(step, label, &mut command);
         if let Ok(pid) = fs::read_to_string(self.stage.dir.join("pid")) {
             self.places.name("pid", &pid);
         }
-        ended
+        match self.kept_back(step, label, &words) {
+            Some(why) if ended.0 == 0 => (-1, why.to_owned()),
+            _ => ended,
+        }
+    }
+
+    /// What a call that succeeds must have made, and has not: a runtime that does nothing is not one that does it right.
+    fn kept_back(&self, step: &Step, label: &str, words: &[String]) -> Option<&'static str> {
+        let written = |file: PathBuf| fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0);
+        let pid_file = words.iter().skip_while(|word| *word != "--pid-file").nth(1);
+        let there = |file: &String| written(self.stage.dir.join("bundle").join(file));
+        match pid_file {
+            Some(file) if !there(file) => Some("success, but no pid file"),
+            _ if step.label == "state" && !written(self.stage.dir.join("out").join(label).with_extension("out")) => {
+                Some("success, but no document")
+            }
+            _ => None,
+        }
     }
 
     fn shell(&mut self, step: &Step, label: &str, line: &str) -> (i32, String) {

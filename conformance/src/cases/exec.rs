@@ -33,6 +33,11 @@ fn options() -> Vec<Case> {
         running("no-new-privileges", vec![exec(&["--no-new-privs"], "grep NoNew /proc/self/status")]),
         running(
             "detached",
+            vec![call(&["exec", "--detach", "--pid-file", "{dir}/pid", "{id}", "/bin/sh", "-c", "{look}"]), wait(End::Code(0))],
+        )
+        .sees("exec.status", "Uid: 0 0 0 0"),
+        running(
+            "detached-lives-on",
             vec![
                 call(&["exec", "--detach", "--pid-file", "{dir}/exec.pid", "{id}", "/bin/sh", "-c", "exec sleep 30"]),
                 host("kill -0 $(cat exec.pid) && echo alive; kill -9 $(cat exec.pid)"),

@@ -4,6 +4,7 @@ use crate::case::Case;
 
 mod bad_input;
 mod cgroups;
+mod commands;
 mod defaults;
 mod exec;
 mod filesystem;
@@ -29,6 +30,7 @@ pub(crate) fn all() -> Vec<Case> {
         cgroups::cases(),
         lifecycle::cases(),
         exec::cases(),
+        commands::cases(),
         bad_input::cases(),
     ];
     topics.concat()
