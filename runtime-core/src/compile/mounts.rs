@@ -183,12 +183,17 @@ fn remount(plan: &mut Builder, mount: &Mount) {
     plan.push(Op::Remount { mount: scratch::TARGET, flags, data, proc: scratch::PROC });
 }
 
-/// The container's cgroups: the file system itself where the container has a cgroup namespace, else a bind of its own directory.
+/// The container's cgroups: the file system as its cgroup namespace shows it, or of v1 a bind of its own directories.
 fn cgroup(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) {
     let namespace = config.namespaces.cgroup.is_private();
     match &host.cgroup {
         // CVE-2023-25809: what is shown is not the container's to change, and may well be its user's.
         Cgroups::Callers(theirs) => show_cgroup(plan, host, &read_only(mount), (theirs, namespace)),
+        // Without a namespace `/proc/self/cgroup` tells paths from the host's root, where they must be found. A root that is only a namespace's
+        // is shown no more than its own.
+        Cgroups::Unified { .. } if !namespace && !config.namespaces.user.is_private() && !host.in_user_namespace => {
+            show_cgroup(plan, host, mount, (&Cgroups::None, namespace));
+        }
         own => show_cgroup(plan, host, mount, (own, namespace)),
     }
 }

@@ -225,14 +225,14 @@ fn the_default_config_on_the_hybrid_layout() {
         + attach-cgroup s3
         + attach-cgroup s4
         + attach-cgroup s5
-          attach mount -> target
-        - clone-tree "/sys/fs/cgroup/web1" -> mount
           open-target "/sys/fs/cgroup" real-dir -> target
+        - new-fs "cgroup2" "cgroup"  0xf -> mount
         + new-fs "tmpfs" "tmpfs" mode=755 0xe -> mount
-        + attach mount -> target
+          attach mount -> target
         + clone-tree "/sys/fs/cgroup/cpu,cpuacct/web1" -> mount
         + open-target "/sys/fs/cgroup/cpu,cpuacct" real-dir -> target
-          attach mount -> target
+        + set-attr mount +0xf -0x70 0x0
+        + attach mount -> target
         + open-target "/sys/fs/cgroup" existing -> dev
         + make-symlink dev "cpu" "cpu,cpuacct"
         + open-target "/sys/fs/cgroup" existing -> dev

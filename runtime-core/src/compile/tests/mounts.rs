@@ -1,6 +1,6 @@
 //! Mounts, devices, propagation.
 
-use super::{Host, Value, check, check_nodes, expect, hybrid, json, old, same};
+use super::{Host, Value, changed_host, check, check_nodes, create, expect, hybrid, json, old, patched, same, text, wishes};
 
 #[test]
 fn a_read_only_bind_is_cloned_sealed_and_attached() {
@@ -209,18 +209,25 @@ fn cgroups_of_a_cgroup_namespace_are_a_new_mount() {
 }
 
 #[test]
-fn cgroups_without_a_cgroup_namespace_are_a_bind_of_its_own_directory() {
+fn cgroups_without_a_cgroup_namespace_are_the_hosts() {
     check(
         cgroup_mount(json!([])),
         same,
         expect![[r#"
           attach mount -> target
-        + clone-tree "/sys/fs/cgroup/web1" -> mount
         + open-target "/cg" real-dir -> target
-        + set-attr mount +0x1 -0x0 0x0
+        + new-fs "cgroup2" "cgroup"  0x1 -> mount
         + attach mount -> target
     "#]],
     );
+}
+
+/// The root of a user namespace may not mount the host's.
+#[test]
+fn cgroups_without_a_cgroup_namespace_are_a_users_own_alone() {
+    let guest = |host: &mut Host| host.in_user_namespace = true;
+    let own = text(create(&patched(&cgroup_mount(json!([]))), &changed_host(guest), &wishes()));
+    assert!(own.contains("clone-tree \"/sys/fs/cgroup/web1\"") && !own.contains("cgroup2"), "{own}");
 }
 
 #[test]
