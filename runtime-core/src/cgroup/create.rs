@@ -25,6 +25,9 @@ pub(crate) struct Created {
     pub(crate) directory: Option<OwnedFd>,
 }
 
+/// The v1 hierarchy that is systemd's own.
+const SYSTEMD: &str = "name=systemd";
+
 /// How engines know that a threaded cgroup cannot have the controllers asked for.
 const NO_DOMAIN: &str = "cannot enter cgroupv2";
 
@@ -60,22 +63,27 @@ impl Placement {
         self.fill(pid, unit.is_slice(), resources).inspect_err(|_| {
             // The init of a pid namespace would not hear systemd's SIGTERM.
             let _ = self.kill_all(nix::libc::SIGKILL);
-            let _ = unit.stop();
+            let _ = self.remove();
         })
     }
 
+    /// What systemd leaves undone: on v1 the controllers it does not know, and a slice takes no process along.
     fn fill(&self, pid: i32, is_slice: bool, resources: Option<&LinuxResources>) -> Result<Created> {
+        let own = self.groups.iter().find(|group| group.version == Version::Two || group.controllers.iter().any(|name| name == SYSTEMD));
+        if let Some(own) = own.filter(|_| !is_slice) {
+            let pids = super::processes::pids_below(&own.dir)?;
+            if !pids.contains(&pid) {
+                let what = format!("systemd did not put process {pid} into its unit: {pids:?}");
+                return Err(Error::new(ErrorKind::Unsupported, what));
+            }
+        }
         let mut made = Made::default();
-        self.groups.iter().try_for_each(|group| made.group(group, Version::Two, resources))?;
-        if is_slice {
+        self.groups.iter().try_for_each(|group| made.group(group, self.version(), resources))?;
+        if is_slice || !self.is_unified() {
             self.attach(pid)?;
         }
-        let pids = self.pids()?;
-        if !pids.contains(&pid) {
-            let what = format!("systemd did not put process {pid} into its unit: {pids:?}");
-            return Err(Error::new(ErrorKind::Unsupported, what));
-        }
-        Ok(Created { fresh: true, directory: self.directory()? })
+        // systemd has set limits and a device filter by now.
+        Ok(Created { fresh: false, directory: self.directory()? })
     }
 
     /// The v2 directory as a file descriptor; none on v1 and hybrid.

@@ -40,6 +40,7 @@ pub use oom::{OomEvent, OomWatch};
 pub(crate) use place::{Placement, Refusal, Wanted};
 pub(crate) use resources::{Scope, Update};
 pub use stats::*;
+pub(crate) use systemd::is_of_another;
 
 /// Who makes and limits a container's cgroups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

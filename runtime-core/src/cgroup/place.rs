@@ -90,16 +90,13 @@ impl Layout {
         }
     }
 
-    /// The place of a unit, of the caller's own systemd where the caller is rootless.
+    /// The places of a unit, of the caller's own systemd where the caller is rootless.
     fn unit(&self, wanted: &Wanted<'_>, placement: Placement) -> Result<Placement> {
-        let unit = Unit::of(wanted, wanted.refusal == Refusal::Tolerated)?;
-        let below = unit.place()?;
-        let [mount] = self.mounts.as_slice() else {
-            return Err(Error::new(ErrorKind::Unsupported, "the systemd cgroup driver needs cgroup v2 alone"));
-        };
-        let dir = mount.point.join(clean(below));
-        let group = Group { version: mount.version, controllers: Vec::new(), mount: mount.point.clone(), dir };
-        Ok(Placement { groups: vec![group], unit: Some(unit), ..placement })
+        let alone = self.mounts.iter().all(|mount| mount.version == Version::Two);
+        let unit = Unit::of(wanted, wanted.refusal == Refusal::Tolerated, if alone { Version::Two } else { Version::One })?;
+        let below = clean(unit.place()?);
+        let groups = self.mounts.iter().map(|mount| mount.group(mount.point.join(&below))).collect();
+        Ok(Placement { groups, unit: Some(unit), ..placement })
     }
 
     /// The cgroups the caller is in, as far as they can be seen: those of a container that has none of its own.
@@ -107,7 +104,7 @@ impl Layout {
         let own = Own::read(&self.own)?;
         let groups = self.mounts.iter().map(|mount| {
             let path = own.of(mount.controllers.first().map_or("", String::as_str)).unwrap_or("/");
-            Group { version: mount.version, controllers: mount.controllers.clone(), mount: mount.point.clone(), dir: mount.shown(path) }
+            mount.group(mount.shown(path))
         });
         Ok(Placement { groups: groups.filter(|group| group.dir.is_dir()).collect(), ..Placement::default() })
     }
@@ -121,13 +118,11 @@ impl Layout {
                 format_args!("{path:?} is the root of every cgroup, which no container can be given"),
             ));
         }
-        let group =
-            |mount: &Mount, dir| Group { version: mount.version, controllers: mount.controllers.clone(), mount: mount.point.clone(), dir };
         if path.starts_with('/') {
-            return Ok(self.mounts.iter().map(|mount| group(mount, mount.point.join(&inner))).collect());
+            return Ok(self.mounts.iter().map(|mount| mount.group(mount.point.join(&inner))).collect());
         }
         let own = Own::read(&self.own)?;
-        Ok(self.mounts.iter().map(|mount| group(mount, self.start(mount, &own).join(&inner))).collect())
+        Ok(self.mounts.iter().map(|mount| mount.group(self.start(mount, &own).join(&inner))).collect())
     }
 
     /// The directory a relative path starts at.
@@ -140,6 +135,10 @@ impl Layout {
 }
 
 impl Mount {
+    fn group(&self, dir: PathBuf) -> Group {
+        Group { version: self.version, controllers: self.controllers.clone(), mount: self.point.clone(), dir }
+    }
+
     /// Where a path of the hierarchy is seen.
     fn shown(&self, path: impl AsRef<Path>) -> PathBuf {
         // In a container without a cgroup namespace the paths are the host's, and the mount shows but a part of them.

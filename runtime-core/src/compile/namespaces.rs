@@ -35,11 +35,7 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
     check_user(config, host)?;
     plan.about("process");
     plan.push(Op::DeathSignal { signal: SIGKILL.cast_unsigned() });
-    attach_cgroups(plan, host);
-    if wishes.enters_cgroup {
-        plan.about("linux.cgroupsPath");
-        plan.push(Op::Meet { point: point::CGROUP });
-    }
+    join_cgroups(plan, host, wishes);
     // The files below /proc/self of a hidden process are the host's root's, so what a namespace's root writes comes first.
     oom_score(plan, config.process.as_ref());
     let late = config.namespaces.time == Membership::New;
@@ -217,7 +213,12 @@ fn offset_lines(offsets: &TimeOffsets) -> String {
     line("monotonic", offsets.monotonic) + &line("boottime", offsets.boottime)
 }
 
-fn attach_cgroups(plan: &mut Builder, host: &Host) {
+/// By itself, or by somebody else's hand, which is waited for.
+fn join_cgroups(plan: &mut Builder, host: &Host, wishes: &Wishes) {
+    if wishes.enters_cgroup {
+        plan.about("linux.cgroupsPath");
+        return plan.push(Op::Meet { point: point::CGROUP });
+    }
     let Cgroups::Hierarchies(hierarchies) = &host.cgroup else { return };
     for (index, hierarchy) in hierarchies.iter().enumerate() {
         plan.about(format!("linux.cgroupsPath {}", hierarchy.path));
@@ -291,7 +292,7 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
     let namespaces = &inside.config.namespaces;
     plan.about("process");
     plan.push(Op::DeathSignal { signal: SIGKILL.cast_unsigned() });
-    plan.clone3().into_cgroup = matches!(host.cgroup, Cgroups::Unified { .. });
+    plan.clone3().into_cgroup = matches!(host.cgroup, Cgroups::Unified { .. }) && !wishes.enters_cgroup;
     if let Some(cpus) = &process.affinity_initial {
         plan.about("process.execCPUAffinity.initial");
         let cpus = plan.blob(&super::program::bits(cpus));
@@ -300,9 +301,9 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
     let kind = private(namespaces);
     let hops = kind & (CLONE_NEWPID | CLONE_NEWTIME).cast_unsigned() != 0;
     // A fork counts against `pids.limit`, entering does not; but the root of a user namespace may not enter what is the host's.
-    let enters_late = hops && !inside.has_user_namespace;
+    let enters_late = hops && !inside.has_user_namespace && !wishes.enters_cgroup;
     if !enters_late {
-        attach_cgroups(plan, host);
+        join_cgroups(plan, host, wishes);
     }
     oom_score(plan, Some(process));
     plan.push(Op::Hide);
@@ -330,7 +331,7 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
         plan.push(Op::Hop { kind: 0 });
     }
     if enters_late {
-        attach_cgroups(plan, host);
+        join_cgroups(plan, host, wishes);
     }
     session(plan, wishes);
     let path = plan.text("/");

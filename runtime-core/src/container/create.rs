@@ -126,7 +126,7 @@ impl Attempt {
     }
 
     fn procs(&self) -> Result<Vec<std::os::fd::OwnedFd>> {
-        if self.placement.is_unified() { Ok(Vec::new()) } else { self.placement.procs_files() }
+        if self.placement.is_unified() || self.placement.is_entered() { Ok(Vec::new()) } else { self.placement.procs_files() }
     }
 
     /// systemd makes a cgroup around the process that is there by now.

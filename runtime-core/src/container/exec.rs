@@ -108,16 +108,23 @@ impl Container {
         let wishes = self.exec_wishes(request);
         let (plan, cgroup) = self.exec_plan(config, &process, (&placement, &wishes))?;
         let moved = |error: &Error| matches!(error.errno(), Some(nix::libc::EBUSY | nix::libc::EOPNOTSUPP));
+        let refused = |error: &Error| matches!(error.errno(), Some(nix::libc::EACCES | nix::libc::EPERM));
         let elsewhere: Option<OwnedFd>;
+        let led: Plan;
         let mut child = match self.exec_child(&plan, request, (&placement, cgroup.as_ref())) {
             // The container has put its processes into cgroups below, and a cgroup with children holds none itself.
             Err(error) if cgroup.is_some() && request.cgroups.is_empty() && moved(&error) => {
                 elsewhere = placement.of_process(self.init_pid().ok_or_else(not_running)?)?.directory()?;
                 self.exec_child(&plan, request, (&placement, elsewhere.as_ref()))?
             }
+            // A user may not move processes between two parts of the host's cgroups; that user's systemd may.
+            Err(error) if placement.is_unified() && placement.is_entered() && refused(&error) => {
+                led = self.exec_plan(config, &process, (&placement, &Wishes { enters_cgroup: true, ..wishes }))?.0;
+                self.exec_child(&led, request, (&placement, None))?
+            }
             other => other?,
         };
-        self.follow(&mut child, config)?;
+        self.follow(&mut child, config, &placement)?;
         let pidfd = spawn::sys::pidfd_open(child.pid())?;
         if let Some(path) = &request.pidfd_socket {
             facts::send_pidfd(path, child.pidfd())?;
@@ -144,15 +151,18 @@ impl Container {
         let (plan, cgroup) = self.exec_plan(config, &process, (&placement, &wishes))?;
         let request = Exec { stdio: stdio.map(Some), ..Exec::of(oci_spec::runtime::Process::default()) };
         let mut child = self.exec_child(&plan, &request, (&placement, cgroup.as_ref()))?;
-        self.follow(&mut child, config)?;
+        self.follow(&mut child, config, &placement)?;
         let pidfd = spawn::sys::pidfd_open(child.pid())?;
         child.release();
         Ok(pidfd.into())
     }
 
     /// Until the program runs.
-    fn follow(&self, child: &mut Child<'_>, config: &Config) -> Result<()> {
+    fn follow(&self, child: &mut Child<'_>, config: &Config, placement: &Placement) -> Result<()> {
         while let Event::Reached(at) = child.next()? {
+            if at == point::CGROUP {
+                placement.adopt(child.pid())?;
+            }
             match at {
                 point::LISTENER | point::LAST_LISTENER => lifecycle::deliver_listener(child, config.seccomp.as_ref(), &self.state()?)?,
                 point::CLASS => {

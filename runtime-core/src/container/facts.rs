@@ -14,11 +14,12 @@ use std::path::{Path, PathBuf};
 impl Runtime {
     /// Where a container goes among the cgroups.
     pub(super) fn place(&self, id: &str, config: &Config) -> Result<Placement> {
-        let refusal = if self.rootless.tolerates() { Refusal::Tolerated } else { Refusal::Fatal };
+        let refusal = if self.rootless.tolerates(self.driver) { Refusal::Tolerated } else { Refusal::Fatal };
         if self.driver == CgroupDriver::Disabled {
             return Ok(Placement::default());
         }
-        Layout::look()?.place(&Wanted { path: config.cgroups_path.as_deref(), id, driver: self.driver, refusal })
+        let wanted = Wanted { path: config.cgroups_path.as_deref(), id, driver: self.driver, refusal };
+        Layout::look()?.place(&wanted)?.with_properties(&config.annotations)
     }
 
     /// Where a container goes in resctrl.

@@ -1,5 +1,6 @@
 //! What a caller asks for.
 
+use crate::cgroup::CgroupDriver;
 use crate::config::Bundle;
 use crate::spawn::FailAt;
 use std::os::fd::OwnedFd;
@@ -92,12 +93,14 @@ impl Create {
 
 impl Rootless {
     /// May a container go without cgroups that are refused?
-    pub(super) fn tolerates(self) -> bool {
+    pub(super) fn tolerates(self, driver: CgroupDriver) -> bool {
         match self {
             Self::Yes => true,
             Self::No => false,
-            // Whether its root was given cgroups, a namespace cannot tell.
-            Self::Auto => !nix::unistd::geteuid().is_root() || crate::host::in_user_namespace(),
+            Self::Auto if !nix::unistd::geteuid().is_root() => true,
+            Self::Auto if !crate::host::in_user_namespace() => false,
+            // Whether its root was given cgroups, a namespace cannot tell; whose systemd there is, can be told.
+            Self::Auto => driver != CgroupDriver::Systemd || crate::cgroup::is_of_another(),
         }
     }
 }

@@ -22,7 +22,37 @@ mod program;
 mod rules;
 mod table;
 
+pub(super) use rules::Kind;
+
 const PROPERTY: &str = "linux.resources.devices";
+
+/// What the rules come to, for whoever has a filter beside ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Every device.
+    All,
+    /// Every device but some, or what no list can say.
+    AllBut,
+    /// These alone.
+    Only(Vec<Pattern>),
+}
+
+/// Some devices, and what may be done with them. No number means every number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pattern {
+    pub(super) kind: Kind,
+    pub(super) major: Option<u32>,
+    pub(super) minor: Option<u32>,
+    /// Of `rwm`.
+    pub(super) uses: String,
+}
+
+/// What a container may do with devices, those that every container has among them.
+pub(super) fn access(resources: Option<&LinuxResources>) -> Result<Access> {
+    let asked = resources.and_then(|resources| resources.devices().as_deref()).unwrap_or_default();
+    let rules = rules::parse(asked)?;
+    Ok(table::work_out(&rules).map_or(Access::AllBut, |table| table.access()))
+}
 
 /// Sets the filter of a container that is being created.
 pub(super) fn apply(placement: &Placement, resources: Option<&LinuxResources>, created: &Created) -> Result<()> {

@@ -1,12 +1,13 @@
 //! One rule about devices, and those that every container gets.
 
+use super::Pattern;
 use crate::error::{Error, Result};
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
 use std::fmt;
 
 /// A kind of device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::cgroup) enum Kind {
     Any,
     Block,
     Char,
@@ -97,6 +98,16 @@ impl Rule {
         self.kind == inner.kind && wider(self.major, inner.major) && wider(self.minor, inner.minor)
     }
 
+    /// Without what it says of them.
+    pub(super) fn pattern(&self) -> Pattern {
+        Pattern { kind: self.kind, major: self.major, minor: self.minor, uses: self.uses() }
+    }
+
+    /// Of `rwm`.
+    fn uses(&self) -> String {
+        [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')].iter().filter(|(bit, _)| self.access & bit != 0).map(|(_, letter)| letter).collect()
+    }
+
     /// Does the rule speak of this device?
     #[cfg(test)]
     pub(super) fn is_about(&self, kind: Kind, major: u32, minor: u32) -> bool {
@@ -115,11 +126,7 @@ impl fmt::Display for Rule {
             Kind::Block => 'b',
             Kind::Char => 'c',
         };
-        write!(f, "{kind} {}:{} ", number(self.major), number(self.minor))?;
-        [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')]
-            .iter()
-            .filter(|(bit, _)| self.access & bit != 0)
-            .try_for_each(|(_, letter)| write!(f, "{letter}"))
+        write!(f, "{kind} {}:{} {}", number(self.major), number(self.minor), self.uses())
     }
 }
 

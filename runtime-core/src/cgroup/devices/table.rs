@@ -3,6 +3,7 @@
 //! The kernel's list has no order, and a use that is taken back must match its exception exactly; else the kernel says nothing and the hole is not
 //! there. So the list is worked out here, and what it cannot express is an error.
 
+use super::Access;
 use super::rules::{ALL, Kind, Rule};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -35,6 +36,15 @@ impl Table {
     /// The exceptions, as the file takes them.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
         self.exceptions.iter().map(Rule::to_string)
+    }
+
+    /// The list for another filter, which may know no exceptions from everything.
+    pub(super) fn access(&self) -> Access {
+        match (self.allowed, self.exceptions.is_empty()) {
+            (true, true) => Access::All,
+            (true, false) => Access::AllBut,
+            (false, _) => Access::Only(self.exceptions.iter().map(Rule::pattern).collect()),
+        }
     }
 
     fn take(&mut self, rule: &Rule) -> Result<()> {
@@ -83,6 +93,7 @@ fn meets(one: &Rule, other: &Rule) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Pattern;
     use super::super::rules::{MKNOD, READ, allows, parse, random_rules};
     use super::*;
 
@@ -122,6 +133,17 @@ mod tests {
         let table = work_out(&rules).unwrap();
         assert_eq!(table.files(), ("devices.deny", "devices.allow"));
         assert_eq!(table.lines().count(), 11);
+    }
+
+    #[test]
+    fn a_list_is_for_others_what_it_is_here() {
+        let all = Rule { allow: true, kind: Kind::Any, major: None, minor: None, access: ALL };
+        let but = Rule { allow: false, kind: Kind::Char, major: Some(1), minor: Some(11), access: ALL };
+        assert_eq!(work_out(&[all]).unwrap().access(), Access::All);
+        assert_eq!(work_out(&[all, but]).unwrap().access(), Access::AllBut);
+        let one = Rule { allow: true, ..but };
+        let pattern = Pattern { kind: Kind::Char, major: Some(1), minor: Some(11), uses: "rwm".into() };
+        assert_eq!(work_out(&[one]).unwrap().access(), Access::Only(vec![pattern]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// `cpu.shares` (2…262144, usually 1024) as `cpu.weight` (1…10000, usually 100); none for 0, which means unset.
 ///
 /// A curve through the least, the usual and the greatest of both: 10^((log₂²s + 125·log₂s)/612 − 7/34).
-pub(super) fn weight_from_shares(shares: u64) -> Option<u64> {
+pub(in crate::cgroup) fn weight_from_shares(shares: u64) -> Option<u64> {
     match shares {
         0 => None,
         1..=2 => Some(1),
@@ -26,7 +26,7 @@ pub(super) fn io_weight(weight: u16) -> u64 {
 }
 
 /// Memory and swap together, as v1 and the config count, less memory: what v2 counts. None: not to be set.
-pub(super) fn swap_alone(limit: i64, swap: i64) -> Result<Option<i64>> {
+pub(in crate::cgroup) fn swap_alone(limit: i64, swap: i64) -> Result<Option<i64>> {
     match (limit, swap) {
         (-1, 0) => Ok(Some(-1)),
         (_, 0) => Ok(None),

@@ -24,6 +24,7 @@ mod update;
 mod v1;
 mod v2;
 
+pub(super) use convert::{swap_alone, weight_from_shares};
 use undo::Undo;
 pub(crate) use update::Update;
 
@@ -120,9 +121,6 @@ impl Placement {
         if self.disabled {
             return Ok(());
         }
-        if let (Some(unit), Some(resources), Scope::Update) = (&self.unit, resources, scope) {
-            unit.update(resources)?;
-        }
         if let Some(resources) = resources {
             self.limit(resources, scope)?;
         }
@@ -135,7 +133,7 @@ impl Placement {
     /// After an update that failed: the files say again what they said, and systemd, which rewrites them, must hear it too.
     pub(crate) fn take_back(&self, before: &LinuxResources) {
         // The failure is what is told.
-        let _ = self.unit.as_ref().map(|unit| unit.update(before));
+        let _ = self.tell(before);
     }
 
     /// What [`apply`](Self::apply) would write to a new cgroup, a line each, for who wants to read it first. Devices and `unified` are as the
@@ -157,7 +155,10 @@ impl Placement {
                 v2::writes(resources)
             }
         }?;
-        let writes = if self.unit.is_some() { rounded(writes) } else { writes };
+        if matches!(scope, Scope::Update) {
+            self.tell(resources)?;
+        }
+        let writes = if self.unit.is_some() { rounded(writes, resources) } else { writes };
         let mut undo = Undo::of(scope);
         let done = self.carry_out(&writes, &mut undo).and_then(|()| unified::apply(self, resources, &mut undo));
         done.inspect_err(|_| undo.back())
@@ -202,18 +203,17 @@ impl Placement {
 }
 
 /// What systemd and the files say must be the same.
-fn rounded(mut writes: Vec<Write>) -> Vec<Write> {
-    for write in writes.iter_mut().filter(|write| write.file == "cpu.max") {
-        write.value = systemd::round(&write.value).unwrap_or_else(|| std::mem::take(&mut write.value));
+fn rounded(mut writes: Vec<Write>, resources: &LinuxResources) -> Vec<Write> {
+    let period = resources.cpu().as_ref().and_then(|cpu| cpu.period());
+    for write in &mut writes {
+        let round = match &*write.file {
+            "cpu.max" => systemd::round(&write.value),
+            "cpu.cfs_quota_us" => systemd::round_quota(&write.value, period),
+            _ => None,
+        };
+        write.value = round.unwrap_or_else(|| std::mem::take(&mut write.value));
     }
     writes
-}
-
-/// v2's files and what is to be in them, `unified` included.
-pub(super) fn files(resources: &LinuxResources) -> Result<Vec<(String, String)>> {
-    let own = v2::writes(resources)?.into_iter().map(|write| (write.file.into_owned(), write.value));
-    let unified = resources.unified().iter().flatten().map(|(file, value)| (file.clone(), value.clone()));
-    Ok(own.chain(unified).collect())
 }
 
 /// Would this need a controller that a threaded cgroup cannot have?

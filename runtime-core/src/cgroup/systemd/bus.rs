@@ -10,6 +10,7 @@
 //!
 //! Invariant: every call ends, at the latest when the patience does.
 
+use super::address;
 use super::message::{Body, Call, Kind, Message, PREFIX, rest};
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
@@ -20,10 +21,10 @@ use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// How long systemd may take for all that one command asks of it.
+/// How long systemd may take for an answer, and for a job.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
@@ -52,12 +53,22 @@ pub(super) enum Answer {
     },
 }
 
+/// Where systemd listens, and how: itself, or behind a bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Address {
+    Own(PathBuf),
+    Shared(PathBuf),
+    /// A bus without a file.
+    Abstract(String),
+}
+
 /// A connection to systemd.
 #[derive(Debug)]
 pub(super) struct Bus {
     stream: UnixStream,
     path: PathBuf,
     serial: u32,
+    patience: Duration,
     deadline: Instant,
     /// Jobs that ended before anybody asked.
     jobs: Vec<(String, String)>,
@@ -65,27 +76,39 @@ pub(super) struct Bus {
 
 impl Bus {
     pub(super) fn connect(manager: Manager) -> Result<Self> {
-        let (own, shared) = sockets(manager);
-        match Self::open(&own) {
-            Ok(bus) => Ok(bus),
-            Err(first) => match Self::open(&shared) {
-                Ok(mut bus) => bus.introduce().map(|()| bus),
-                // The way of systemd's own is the one to repair.
-                Err(_) => Err(first.during("connect to systemd")),
-            },
-        }
+        Self::connect_to(&address::all(manager))
     }
 
-    fn open(path: &Path) -> Result<Self> {
-        let failed = |errno| Error::call("connect", path, errno);
+    /// The first that answers. The way that is tried first is the one to repair.
+    pub(super) fn connect_to(addresses: &[Address]) -> Result<Self> {
+        let mut first = None;
+        for address in addresses {
+            match Self::open(address) {
+                Ok(bus) => return Ok(bus),
+                Err(error) => drop(first.get_or_insert(error)),
+            }
+        }
+        let none = || Error::new(ErrorKind::Unsupported, "there is no address of it");
+        Err(first.unwrap_or_else(none).during("cannot connect to systemd"))
+    }
+
+    fn open(address: &Address) -> Result<Self> {
+        let (path, socket_address) = match address {
+            Address::Own(path) | Address::Shared(path) => (path.clone(), UnixAddr::new(path)),
+            Address::Abstract(name) => (format!("@{name}").into(), UnixAddr::new_abstract(name.as_bytes())),
+        };
+        let failed = |errno| Error::call("connect", &path, errno);
         let fd = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).map_err(failed)?;
         let time = TimeVal::seconds(PATIENCE.as_secs().cast_signed());
+        // So long a full queue of callers is waited at, too.
         setsockopt(&fd, SendTimeout, &time).and_then(|()| setsockopt(&fd, ReceiveTimeout, &time)).map_err(failed)?;
-        let address = UnixAddr::new(path).map_err(failed)?;
-        connect(fd.as_raw_fd(), &address).map_err(failed)?;
+        connect(fd.as_raw_fd(), &socket_address.map_err(failed)?).map_err(failed)?;
         let deadline = Instant::now() + PATIENCE;
-        let mut bus = Self { stream: fd.into(), path: path.to_owned(), serial: 0, deadline, jobs: Vec::new() };
+        let mut bus = Self { stream: fd.into(), path, serial: 0, patience: PATIENCE, deadline, jobs: Vec::new() };
         bus.authenticate()?;
+        if !matches!(address, Address::Own(_)) {
+            bus.introduce()?;
+        }
         Ok(bus)
     }
 
@@ -127,6 +150,7 @@ impl Bus {
     /// Calls, and waits for the answer.
     pub(super) fn call(&mut self, call: &Call<'_>) -> Result<Answer> {
         self.serial += 1;
+        self.deadline = Instant::now() + self.patience;
         let bytes = call.to_bytes(self.serial);
         self.send(&bytes)?;
         loop {
@@ -142,10 +166,19 @@ impl Bus {
         }
     }
 
+    /// Which systemd it is; 0, where it does not say.
+    pub(super) fn version(&mut self) -> Result<u32> {
+        Ok(match self.call(&property(OBJECT, MANAGER, "Version"))? {
+            Answer::Done(message) => number_of(&message.variant_text().unwrap_or_default()),
+            Answer::Refused { .. } => 0,
+        })
+    }
+
     /// Waits for the end of a job, and says how it ended: `done`, if all is well. A signal says how; a job that is gone without one is over
     /// all the same.
     pub(super) fn wait_for_job(&mut self, job: &str) -> Result<String> {
         let mut pause = Duration::from_micros(500);
+        let end = Instant::now() + self.patience;
         loop {
             let state = self.call(&property(job, "org.freedesktop.systemd1.Job", "State"))?;
             if let Some((_, result)) = self.jobs.iter().find(|(ended, _)| ended == job) {
@@ -153,6 +186,9 @@ impl Bus {
             }
             if matches!(state, Answer::Refused { .. }) {
                 return Ok("done".into());
+            }
+            if Instant::now() > end {
+                return Err(self.late());
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
@@ -201,9 +237,16 @@ impl Bus {
     }
 
     fn late(&self) -> Error {
-        let what = format!("{}: systemd did not answer within {} s", self.path.display(), PATIENCE.as_secs());
+        let what = format!("{}: systemd was not done within {} s", self.path.display(), self.patience.as_secs());
         Error::new(ErrorKind::Call, what).with_errno(Errno::ETIMEDOUT)
     }
+}
+
+/// `257.3-1` is 257. What cannot be read is the oldest there is.
+fn number_of(version: &str) -> u32 {
+    let version = version.trim_start_matches('v');
+    let end = version.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(version.len());
+    version[..end].parse().unwrap_or(0)
 }
 
 /// A call to the manager of units.
@@ -217,20 +260,8 @@ pub(super) fn property<'a>(path: &'a str, interface: &str, name: &str) -> Call<'
     Call { destination: SYSTEMD, path, interface: "org.freedesktop.DBus.Properties", member: "Get", signature: "ss", body }
 }
 
-/// systemd's own socket, and the bus's.
-fn sockets(manager: Manager) -> (PathBuf, PathBuf) {
-    match manager {
-        Manager::System => ("/run/systemd/private".into(), "/run/dbus/system_bus_socket".into()),
-        Manager::User => {
-            let named = std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-            let dir = named.unwrap_or_else(|| format!("/run/user/{}", outer_uid()).into());
-            (dir.join("systemd/private"), dir.join("bus"))
-        }
-    }
-}
-
 /// The caller's user as the other side sees it, who may be outside of our user namespace.
-fn outer_uid() -> u32 {
+pub(super) fn outer_uid() -> u32 {
     let own = nix::unistd::geteuid().as_raw();
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let ranges = map.lines().filter_map(|line| {
@@ -245,6 +276,7 @@ fn outer_uid() -> u32 {
 mod tests {
     use super::*;
     use std::os::unix::net::UnixListener;
+    use std::path::Path;
 
     /// Answers one call with these bytes, after it has heard all of the greeting.
     fn systemd(name: &str, answer: &'static [u8]) -> PathBuf {
@@ -264,7 +296,7 @@ mod tests {
     }
 
     fn ask(path: &Path) -> Result<Answer> {
-        let answer = Bus::open(path)?.call(&manager_call("Ping", "", Body::default()));
+        let answer = Bus::open(&Address::Own(path.to_owned()))?.call(&manager_call("Ping", "", Body::default()));
         std::fs::remove_file(path).unwrap();
         answer
     }
@@ -276,6 +308,42 @@ mod tests {
             Answer::Refused { name, words } => assert_eq!((name.as_str(), words.as_str()), ("a.b", "no")),
             done => panic!("{done:?}"),
         }
+    }
+
+    #[test]
+    fn a_systemd_that_says_nothing_is_not_waited_for_without_end() {
+        let path = std::env::temp_dir().join(format!("systemd-mute-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).unwrap();
+        let mute = std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            stream.write_all(b"OK 0123\r\n").unwrap();
+            let mut heard = Vec::new();
+            stream.read_to_end(&mut heard).unwrap();
+        });
+        let mut bus = Bus::open(&Address::Own(path.clone())).unwrap();
+        bus.patience = Duration::from_millis(50);
+        let error = bus.call(&manager_call("Ping", "", Body::default())).unwrap_err();
+        assert_eq!(error.errno(), Some(nix::libc::ETIMEDOUT));
+        drop(bus);
+        mute.join().unwrap();
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_version_is_its_first_number() {
+        let table = [("245", 245), ("v245.4-1.fc32", 245), ("257~rc1-3", 257), ("", 0), ("x", 0), ("99999999999", 0)];
+        for (text, number) in table {
+            assert_eq!(number_of(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn where_nobody_listens_the_first_address_is_told() {
+        let nowhere = [Address::Own("/nowhere/private".into()), Address::Shared("/nowhere/bus".into())];
+        let error = Bus::connect_to(&nowhere).unwrap_err().to_string();
+        assert!(error.starts_with("cannot connect to systemd: ") && error.contains("/nowhere/private"), "{error}");
+        assert!(Bus::connect_to(&[]).unwrap_err().to_string().contains("no address"));
     }
 
     #[test]

@@ -1,20 +1,41 @@
-//! D-Bus messages as bytes: as much of the format as three calls to systemd take.
+//! D-Bus messages as bytes: as much of the format as a few calls to systemd take.
 //!
 //! Invariant: pure. What comes in is read with bounds, and a message that does not hold what it says is none.
+
+use std::borrow::Cow;
 
 /// A value of a unit's property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
     Text(String),
+    /// An object's path.
+    Path(String),
+    Signature(String),
     Number(u64),
     Switch(bool),
+    Byte(u8),
+    Int16(i16),
+    Uint16(u16),
+    Int32(i32),
+    Uint32(u32),
+    Int64(i64),
+    /// A double's bits.
+    Real(u64),
     Bytes(Vec<u8>),
     Numbers(Vec<u32>),
     Texts(Vec<String>),
+    Pairs(Vec<(String, String)>),
+    /// The signature of the elements, and they.
+    Array(String, Vec<Self>),
 }
 
 /// A property of a unit.
-pub(super) type Property = (&'static str, Value);
+pub(super) type Property = (Cow<'static, str>, Value);
+
+/// A property whose name is ours.
+pub(super) fn named(name: &'static str, value: Value) -> Property {
+    (Cow::Borrowed(name), value)
+}
 
 /// Who is called, and what with.
 #[derive(Debug, Clone)]
@@ -49,6 +70,12 @@ impl Body {
             body.put_text(name);
             body.put_variant(value);
         });
+        self
+    }
+
+    /// `au`
+    pub(super) fn numbers(mut self, numbers: &[u32]) -> Self {
+        self.put_array(4, numbers, |body, number| body.put_number(*number));
         self
     }
 
@@ -90,19 +117,43 @@ impl Body {
         self.0[end - 4..end].copy_from_slice(&bytes.to_le_bytes());
     }
 
+    fn put_long(&mut self, number: u64) {
+        self.pad(8);
+        self.0.extend(number.to_le_bytes());
+    }
+
     fn put_variant(&mut self, value: &Value) {
-        self.put_signature(value.signature());
+        self.put_signature(&value.signature());
+        self.put_value(value);
+    }
+
+    fn put_value(&mut self, value: &Value) {
         match value {
-            Value::Text(text) => self.put_text(text),
-            Value::Number(number) => {
-                self.pad(8);
-                self.0.extend(number.to_le_bytes());
-            }
+            Value::Text(text) | Value::Path(text) => self.put_text(text),
+            Value::Signature(text) => self.put_signature(text),
+            Value::Number(number) | Value::Real(number) => self.put_long(*number),
+            Value::Int64(number) => self.put_long(number.cast_unsigned()),
             Value::Switch(on) => self.put_number(u32::from(*on)),
+            Value::Byte(byte) => self.0.push(*byte),
+            Value::Int16(number) => self.put_short(number.cast_unsigned()),
+            Value::Uint16(number) => self.put_short(*number),
+            Value::Int32(number) => self.put_number(number.cast_unsigned()),
+            Value::Uint32(number) => self.put_number(*number),
             Value::Bytes(bytes) => self.put_array(1, bytes, |body, byte| body.0.push(*byte)),
             Value::Numbers(numbers) => self.put_array(4, numbers, |body, number| body.put_number(*number)),
             Value::Texts(texts) => self.put_array(4, texts, |body, text| body.put_text(text)),
+            Value::Pairs(pairs) => self.put_array(8, pairs, |body, (first, second)| {
+                body.pad(8);
+                body.put_text(first);
+                body.put_text(second);
+            }),
+            Value::Array(of, values) => self.put_array(alignment(of), values, Self::put_value),
         }
+    }
+
+    fn put_short(&mut self, number: u16) {
+        self.pad(2);
+        self.0.extend(number.to_le_bytes());
     }
 
     /// One field of a header: `(yv)`.
@@ -115,15 +166,36 @@ impl Body {
 }
 
 impl Value {
-    fn signature(&self) -> &'static str {
-        match self {
+    pub(super) fn signature(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Text(_) => "s",
+            Self::Path(_) => "o",
+            Self::Signature(_) => "g",
             Self::Number(_) => "t",
             Self::Switch(_) => "b",
+            Self::Byte(_) => "y",
+            Self::Int16(_) => "n",
+            Self::Uint16(_) => "q",
+            Self::Int32(_) => "i",
+            Self::Uint32(_) => "u",
+            Self::Int64(_) => "x",
+            Self::Real(_) => "d",
             Self::Bytes(_) => "ay",
             Self::Numbers(_) => "au",
             Self::Texts(_) => "as",
-        }
+            Self::Pairs(_) => "a(ss)",
+            Self::Array(of, _) => return Cow::Owned(format!("a{of}")),
+        })
+    }
+}
+
+/// What a value's place is a multiple of, by its signature.
+fn alignment(signature: &str) -> usize {
+    match signature.as_bytes().first() {
+        Some(b'x' | b't' | b'd' | b'(' | b'{') => 8,
+        Some(b'n' | b'q') => 2,
+        Some(b'y' | b'g' | b'v') => 1,
+        _ => 4,
     }
 }
 
@@ -253,6 +325,51 @@ impl Message {
     }
 }
 
+/// What the other side says, for those who play it.
+#[cfg(test)]
+impl Message {
+    pub(super) fn into_body(self) -> Body {
+        Body(self.body)
+    }
+
+    /// A return, with a body of one value; or an error, if there is a name for it.
+    pub(super) fn answer(to: u32, error: &str, (signature, body): (&str, Body)) -> Vec<u8> {
+        let mut message = Body(vec![b'l', if error.is_empty() { 2 } else { 3 }, 1, 1]);
+        message.put_number(length(body.0.len()));
+        message.put_number(1);
+        // Where fields stand in a message, 8 divides as well.
+        let mut fields = Body(vec![0; 8]);
+        fields.0.extend([REPLY_SERIAL, 1, b'u', 0]);
+        fields.put_number(to);
+        for field in [(ERROR_NAME, "s", error), (SIGNATURE, "g", signature)].iter().filter(|field| !field.2.is_empty()) {
+            fields.put_field(field);
+        }
+        message.put_number(length(fields.0.len() - 8));
+        message.0.extend(&fields.0[8..]);
+        message.pad(8);
+        message.0.extend(&body.0);
+        message.0
+    }
+
+    /// The signal that a job has ended.
+    pub(super) fn job_removed(job: &str, result: &str) -> Vec<u8> {
+        let mut body = Body::default();
+        body.put_number(9);
+        let call = Call { destination: "d.d", path: "/p", interface: "i.i", member: "JobRemoved", signature: "uoss", body: body.text(job) };
+        let mut bytes = Call { body: call.body.clone().text("x.scope").text(result), ..call }.to_bytes(3);
+        bytes[1] = 4;
+        bytes
+    }
+}
+
+#[cfg(test)]
+impl Body {
+    pub(super) fn variant(mut self, value: &Value) -> Self {
+        self.put_variant(value);
+        self
+    }
+}
+
 fn kind(code: u8) -> Kind {
     match code {
         2 => Kind::Return,
@@ -344,11 +461,17 @@ mod tests {
         check(Value::Bytes(vec![3, 1]), b"\x02ay\0\x02\0\0\0\x03\x01");
         check(Value::Numbers(vec![5]), b"\x02au\0\x04\0\0\0\x05\0\0\0");
         check(Value::Texts(vec!["a".into()]), b"\x02as\0\x06\0\0\0\x01\0\0\0a\0");
+        check(Value::Byte(7), b"\x01y\0\x07");
+        check(Value::Uint16(258), b"\x01q\0\0\x02\x01");
+        check(Value::Int32(-2), b"\x01i\0\0\xfe\xff\xff\xff");
+        check(Value::Real(1_f64.to_bits()), b"\x01d\0\0\0\0\0\0\0\0\0\0\0\0\xf0\x3f");
+        check(Value::Pairs(vec![("a".into(), "b".into())]), b"\x05a(ss)\0\0\x0e\0\0\0\0\0\0\0\x01\0\0\0a\0\0\0\x01\0\0\0b\0");
+        check(Value::Array("n".into(), vec![Value::Int16(1)]), b"\x02an\0\x02\0\0\0\x01\0");
     }
 
     #[test]
     fn properties_are_structures_at_multiples_of_eight() {
-        let body = Body::default().properties(&[("A", Value::Switch(false)), ("B", Value::Switch(true))]).no_other_units();
+        let body = Body::default().properties(&[named("A", Value::Switch(false)), named("B", Value::Switch(true))]).no_other_units();
         let first = b"\x01\0\0\0A\0\x01b\0\0\0\0\0\0\0\0";
         let second = b"\x01\0\0\0B\0\x01b\0\0\0\0\x01\0\0\0";
         let nothing = b"\0\0\0\0\0\0\0\0";
@@ -366,12 +489,16 @@ mod tests {
 
     #[test]
     fn a_removed_job_is_read_from_its_signal() {
-        let mut body = Body::default();
-        body.put_number(9);
-        let mut bytes = call("JobRemoved", "uoss", body.text("/job/9").text("x.scope").text("done")).to_bytes(3);
-        bytes[1] = 4;
-        let message = parse(&bytes).unwrap();
+        let message = parse(&Message::job_removed("/job/9", "done")).unwrap();
         assert_eq!(message.removed_job(), Some(("/job/9".into(), "done".into())));
+    }
+
+    #[test]
+    fn an_answer_is_heard_as_it_is_said() {
+        let message = parse(&Message::answer(7, "", ("v", Body::default().variant(&Value::Text("257".into()))))).unwrap();
+        assert_eq!((message.kind, message.reply_to, message.variant_text().as_deref()), (Kind::Return, 7, Some("257")));
+        let message = parse(&Message::answer(8, "a.b", ("s", Body::default().text("no")))).unwrap();
+        assert_eq!((message.kind, message.reply_to, message.error.as_str()), (Kind::Error, 8, "a.b"));
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Limits as properties of a unit: what systemd is told, so that it does not undo what the files say.
 //!
-//! Invariant: pure. A file that systemd has no property for is left to who writes the files.
+//! Invariant: pure. What systemd has no property for, or is too old to have one, is left to who writes the files.
 
-use super::message::{Property, Value};
+use super::super::resources::{swap_alone, weight_from_shares};
+use super::message::{Property, Value, named};
+use crate::error::Result;
+use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxResources};
+use std::collections::BTreeMap;
 
 /// systemd's "no limit".
 const INFINITY: u64 = u64::MAX;
@@ -12,27 +16,107 @@ const STEP: u64 = 10_000;
 
 const SECOND: u64 = 1_000_000;
 
-/// The properties that mean what these values of v2's files mean.
-pub(super) fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<Property> {
-    files.into_iter().flat_map(|(file, value)| one(file, value.trim())).collect()
+/// The kernel's own, on v1 and v2.
+const PERIOD: u64 = 100_000;
+
+/// Since when systemd knows what.
+const CPU_PERIOD: u32 = 242;
+const CPU_SETS: u32 = 244;
+const CPU_IDLE: u32 = 252;
+
+/// The properties that mean what these resources mean on v2.
+pub(super) fn unified(resources: &LinuxResources, systemd: u32) -> Result<Vec<Property>> {
+    let mut properties = Vec::new();
+    if let Some(own) = resources.memory() {
+        memory(own, &mut properties)?;
+    }
+    if let Some(own) = resources.cpu() {
+        properties.extend(weight(own, systemd));
+        cpu(own, systemd, &mut properties);
+    }
+    properties.extend(tasks(resources));
+    if let Some(files) = resources.unified() {
+        let files: BTreeMap<&str, &str> = files.iter().map(|(file, value)| (file.as_str(), value.trim())).collect();
+        properties.extend(files.iter().flat_map(|(file, value)| one(file, value, &files, systemd)));
+    }
+    Ok(properties)
 }
 
-fn one(file: &str, value: &str) -> Vec<Property> {
-    let number = |name| limit(value).map(|number| (name, Value::Number(number)));
-    let set = |name| bits(value).map(|bytes| (name, Value::Bytes(bytes)));
+/// Those of v1, where memory, shares and block I/O have names of their own.
+pub(super) fn legacy(resources: &LinuxResources, systemd: u32) -> Vec<Property> {
+    let mut properties = Vec::new();
+    let limit = resources.memory().and_then(|memory| memory.limit()).filter(|limit| *limit != 0);
+    properties.extend(limit.map(|limit| named("MemoryLimit", Value::Number(limit.cast_unsigned()))));
+    if let Some(own) = resources.cpu() {
+        let shares = own.shares().filter(|shares| *shares != 0);
+        properties.extend(shares.map(|shares| named("CPUShares", Value::Number(shares))));
+        cpu(own, systemd, &mut properties);
+    }
+    let weight = resources.block_io().as_ref().and_then(|io| io.weight()).filter(|weight| *weight != 0);
+    properties.extend(weight.map(|weight| named("BlockIOWeight", Value::Number(weight.into()))));
+    properties.extend(tasks(resources));
+    properties
+}
+
+fn memory(memory: &LinuxMemory, properties: &mut Vec<Property>) -> Result<()> {
+    // −1, no limit, is all ones either way.
+    let mut tell = |name, value: i64| properties.push(named(name, Value::Number(value.cast_unsigned())));
+    let (limit, swap) = (memory.limit().unwrap_or(0), memory.swap().unwrap_or(0));
+    let set = |value: &i64| *value != 0;
+    Some(limit).filter(set).into_iter().for_each(|limit| tell("MemoryMax", limit));
+    memory.reservation().filter(set).into_iter().for_each(|reservation| tell("MemoryLow", reservation));
+    swap_alone(limit, swap)?.into_iter().for_each(|swap| tell("MemorySwapMax", swap));
+    Ok(())
+}
+
+/// An idle container has no weight beside.
+fn weight(cpu: &LinuxCpu, systemd: u32) -> Option<Property> {
+    let idle = cpu.idle() == Some(1) && systemd >= CPU_IDLE;
+    let weight = if idle { Some(0) } else { cpu.shares().and_then(weight_from_shares) };
+    weight.map(|weight| named("CPUWeight", Value::Number(weight)))
+}
+
+fn cpu(cpu: &LinuxCpu, systemd: u32, properties: &mut Vec<Property>) {
+    let quota = cpu.quota().filter(|quota| *quota != 0);
+    let period = cpu.period().filter(|period| *period != 0);
+    properties.extend(quota_properties(quota, period, systemd));
+    let set = |name, set: &Option<String>| set.as_deref().and_then(bits).map(|bits| named(name, Value::Bytes(bits)));
+    if systemd >= CPU_SETS {
+        properties.extend(set("AllowedCPUs", cpu.cpus()));
+        properties.extend(set("AllowedMemoryNodes", cpu.mems()));
+    }
+}
+
+fn quota_properties(quota: Option<i64>, period: Option<u64>, systemd: u32) -> Vec<Property> {
+    let own = period.filter(|_| systemd >= CPU_PERIOD).map(|period| named("CPUQuotaPeriodUSec", Value::Number(period)));
+    let quota_of = |quota: i64| u64::try_from(quota).map_or(INFINITY, |quota| per_second(quota, period.unwrap_or(PERIOD)));
+    let rate = (quota.is_some() || period.is_some()).then(|| quota.map_or(INFINITY, quota_of));
+    own.into_iter().chain(rate.map(|rate| named("CPUQuotaPerSecUSec", Value::Number(rate)))).collect()
+}
+
+/// systemd knows no limit of no task at all.
+fn tasks(resources: &LinuxResources) -> Option<Property> {
+    let limit = resources.pids().as_ref()?.limit();
+    Some(named("TasksMax", Value::Number(u64::try_from(limit).map_or(INFINITY, |limit| limit.max(1)))))
+}
+
+/// A file of `unified`. What is no value is for the kernel to refuse.
+fn one(file: &str, value: &str, all: &BTreeMap<&str, &str>, systemd: u32) -> Vec<Property> {
+    let number = |name| limit(value).map(|number| named(name, Value::Number(number)));
+    let set = |name| bits(value).filter(|_| systemd >= CPU_SETS).map(|bytes| named(name, Value::Bytes(bytes)));
+    let is_idle = systemd >= CPU_IDLE && all.get("cpu.idle") == Some(&"1");
     let property = match file {
         "memory.max" => number("MemoryMax"),
         "memory.high" => number("MemoryHigh"),
         "memory.low" => number("MemoryLow"),
         "memory.min" => number("MemoryMin"),
         "memory.swap.max" => number("MemorySwapMax"),
-        "pids.max" => number("TasksMax"),
-        "cpu.weight" => number("CPUWeight"),
-        // Since systemd 252 the weight 0 is idle.
-        "cpu.idle" if value == "1" => Some(("CPUWeight", Value::Number(0))),
+        "pids.max" => limit(value).map(|number| named("TasksMax", Value::Number(number.max(1)))),
+        "cpu.weight" if !is_idle => number("CPUWeight"),
+        "cpu.idle" if is_idle => Some(named("CPUWeight", Value::Number(0))),
         "cpuset.cpus" => set("AllowedCPUs"),
         "cpuset.mems" => set("AllowedMemoryNodes"),
-        "cpu.max" => return quota(value),
+        "cpu.max" => return split(value).map_or_else(Vec::new, |(quota, period)| quota_properties(quota, Some(period), systemd)),
         _ => None,
     };
     property.into_iter().collect()
@@ -43,17 +127,14 @@ fn limit(value: &str) -> Option<u64> {
 }
 
 /// `cpu.max`: a quota and its period, in µs.
-fn quota(value: &str) -> Vec<Property> {
-    let Some((quota, period)) = split(value) else { return Vec::new() };
-    let rate = quota.map_or(INFINITY, |quota| per_second(quota, period));
-    vec![("CPUQuotaPeriodUSec", Value::Number(period)), ("CPUQuotaPerSecUSec", Value::Number(rate))]
-}
-
-fn split(value: &str) -> Option<(Option<u64>, u64)> {
+fn split(value: &str) -> Option<(Option<i64>, u64)> {
     let mut parts = value.split_whitespace();
-    let quota = limit(parts.next()?)?;
-    let period = parts.next().map_or(Some(100_000), |period| period.parse().ok()).filter(|period| *period > 0)?;
-    Some(((quota != INFINITY).then_some(quota), period))
+    let quota = match parts.next()? {
+        "max" => None,
+        quota => Some(quota.parse().ok()?),
+    };
+    let period = parts.next().map_or(Some(PERIOD), |period| period.parse().ok()).filter(|period| *period > 0)?;
+    Some((quota, period))
 }
 
 /// Rounded up: a container must not get less than it asked for.
@@ -61,11 +142,21 @@ fn per_second(quota: u64, period: u64) -> u64 {
     (quota.saturating_mul(SECOND) / period).checked_next_multiple_of(STEP).unwrap_or(INFINITY)
 }
 
-/// `cpu.max` as systemd will have it, which rewrites the file whenever it reloads.
+/// A quota as systemd will have it, which rewrites the file whenever it reloads.
+fn rounded(quota: u64, period: u64) -> Option<u64> {
+    Some(per_second(quota, period).checked_mul(period)? / SECOND)
+}
+
+/// `cpu.max`, likewise.
 pub(in crate::cgroup) fn round(value: &str) -> Option<String> {
     let (quota, period) = split(value)?;
-    let quota = per_second(quota?, period).checked_mul(period)? / SECOND;
-    Some(format!("{quota} {period}"))
+    Some(format!("{} {period}", rounded(quota?.try_into().ok()?, period)?))
+}
+
+/// v1's `cpu.cfs_quota_us`, likewise, in the period that goes with it.
+pub(in crate::cgroup) fn round_quota(value: &str, period: Option<u64>) -> Option<String> {
+    let period = period.filter(|period| *period > 0).unwrap_or(PERIOD);
+    rounded(value.parse().ok()?, period).map(|quota| quota.to_string())
 }
 
 /// `0-3,8` as a bit for each, the least first.
@@ -86,35 +177,178 @@ fn bits(set: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::{Expect, expect};
 
-    fn check(file: &str, value: &str, expected: &[Property]) {
-        assert_eq!(of([(file, value)]), expected, "{file} = {value}");
+    const NEW: u32 = 257;
+
+    fn text(properties: &[Property]) -> String {
+        let value = |value: &Value| match value {
+            Value::Number(INFINITY) => "infinity".to_owned(),
+            Value::Number(number) => number.to_string(),
+            other => format!("{other:?}"),
+        };
+        properties.iter().map(|(name, own)| format!("{name}={}\n", value(own))).collect()
+    }
+
+    fn check(systemd: u32, resources: &str, expected: Expect) {
+        let resources = serde_json::from_str(resources).unwrap();
+        expected.assert_eq(&unified(&resources, systemd).map_or_else(|error| error.to_string(), |properties| text(&properties)));
     }
 
     #[test]
-    fn a_limit_becomes_a_property() {
-        check("memory.max", "67108864", &[("MemoryMax", Value::Number(67_108_864))]);
-        check("memory.swap.max", "0", &[("MemorySwapMax", Value::Number(0))]);
-        check("memory.low", "max", &[("MemoryLow", Value::Number(u64::MAX))]);
-        check("pids.max", "max", &[("TasksMax", Value::Number(u64::MAX))]);
-        check("cpu.weight", "59", &[("CPUWeight", Value::Number(59))]);
-        check("cpu.idle", "1", &[("CPUWeight", Value::Number(0))]);
-        check("cpu.idle", "0", &[]);
-        check("hugetlb.2MB.max", "0", &[]);
+    fn limits_are_told_as_v2_counts_them() {
+        check(
+            NEW,
+            r#"{"memory":{"limit":200,"swap":500,"reservation":100},"cpu":{"shares":512,"quota":50000,"period":100000,"cpus":"0-3,8","mems":"0"},
+                "pids":{"limit":0}}"#,
+            expect![[r#"
+                MemoryMax=200
+                MemoryLow=100
+                MemorySwapMax=300
+                CPUWeight=59
+                CPUQuotaPeriodUSec=100000
+                CPUQuotaPerSecUSec=500000
+                AllowedCPUs=Bytes([15, 1])
+                AllowedMemoryNodes=Bytes([1])
+                TasksMax=1
+            "#]],
+        );
+        check(
+            NEW,
+            r#"{"memory":{"limit":-1},"pids":{"limit":-1},"cpu":{"quota":-1}}"#,
+            expect![[r#"
+                MemoryMax=infinity
+                MemorySwapMax=infinity
+                CPUQuotaPerSecUSec=infinity
+                TasksMax=infinity
+            "#]],
+        );
+        check(NEW, r#"{"memory":{},"cpu":{"shares":0,"quota":0,"cpus":""}}"#, expect![""]);
+        check(NEW, r#"{"memory":{"swap":5}}"#, expect!["linux.resources.memory: unable to set swap limit without memory limit"]);
     }
 
     #[test]
-    fn a_cpu_quota_is_rounded_up_to_a_hundredth_of_a_cpu() {
-        let both = |period, rate| vec![("CPUQuotaPeriodUSec", Value::Number(period)), ("CPUQuotaPerSecUSec", Value::Number(rate))];
-        check("cpu.max", "50000 100000", &both(100_000, 500_000));
-        check("cpu.max", "1001 100000", &both(100_000, 20_000));
-        check("cpu.max", "333 1000", &both(1000, 340_000));
-        check("cpu.max", "max 20000", &both(20_000, u64::MAX));
-        check("cpu.max", "max", &both(100_000, u64::MAX));
-        check("cpu.max", "1 0", &[]);
+    fn a_period_is_told_only_if_it_is_asked_for() {
+        check(
+            NEW,
+            r#"{"cpu":{"quota":1001}}"#,
+            expect![[r#"
+            CPUQuotaPerSecUSec=20000
+        "#]],
+        );
+        check(
+            NEW,
+            r#"{"cpu":{"period":20000}}"#,
+            expect![[r#"
+            CPUQuotaPeriodUSec=20000
+            CPUQuotaPerSecUSec=infinity
+        "#]],
+        );
+    }
+
+    #[test]
+    fn an_idle_container_has_no_weight_beside() {
+        check(
+            NEW,
+            r#"{"cpu":{"idle":1,"shares":1024}}"#,
+            expect![[r#"
+            CPUWeight=0
+        "#]],
+        );
+        check(
+            NEW,
+            r#"{"cpu":{"idle":0,"shares":1024}}"#,
+            expect![[r#"
+            CPUWeight=100
+        "#]],
+        );
+        check(
+            NEW,
+            r#"{"unified":{"cpu.idle":" 1 ","cpu.weight":"7"}}"#,
+            expect![[r#"
+            CPUWeight=0
+        "#]],
+        );
+    }
+
+    #[test]
+    fn an_old_systemd_is_told_what_it_knows() {
+        let all = r#"{"cpu":{"shares":1024,"idle":1,"quota":1000,"period":10000,"cpus":"0"},"unified":{"cpuset.mems":"0"}}"#;
+        check(
+            251,
+            all,
+            expect![[r#"
+            CPUWeight=100
+            CPUQuotaPeriodUSec=10000
+            CPUQuotaPerSecUSec=100000
+            AllowedCPUs=Bytes([1])
+            AllowedMemoryNodes=Bytes([1])
+        "#]],
+        );
+        check(
+            243,
+            all,
+            expect![[r#"
+            CPUWeight=100
+            CPUQuotaPeriodUSec=10000
+            CPUQuotaPerSecUSec=100000
+        "#]],
+        );
+        check(
+            241,
+            all,
+            expect![[r#"
+            CPUWeight=100
+            CPUQuotaPerSecUSec=100000
+        "#]],
+        );
+    }
+
+    #[test]
+    fn files_of_unified_are_told_as_far_as_systemd_knows_them() {
+        check(
+            NEW,
+            r#"{"unified":{"memory.high":"5","memory.min":"max","memory.low":"x","pids.max":"0","cpu.max":"333 1000","cpu.weight":"77",
+                "cpuset.cpus":"9","io.max":"8:0 rbps=1","memory.oom.group":"1"}}"#,
+            expect![[r#"
+                CPUQuotaPeriodUSec=1000
+                CPUQuotaPerSecUSec=340000
+                CPUWeight=77
+                AllowedCPUs=Bytes([0, 2])
+                MemoryHigh=5
+                MemoryMin=infinity
+                TasksMax=1
+            "#]],
+        );
+        for value in ["", "1 0", "x 5", "max x"] {
+            check(NEW, &format!(r#"{{"unified":{{"cpu.max":{value:?}}}}}"#), expect![""]);
+        }
+    }
+
+    #[test]
+    fn v1_has_names_of_its_own() {
+        let resources = r#"{"memory":{"limit":200,"swap":500},"cpu":{"shares":512,"quota":1001,"period":100000,"cpus":"0"},
+            "pids":{"limit":-1},"blockIO":{"weight":300}}"#;
+        expect![[r#"
+            MemoryLimit=200
+            CPUShares=512
+            CPUQuotaPeriodUSec=100000
+            CPUQuotaPerSecUSec=20000
+            AllowedCPUs=Bytes([1])
+            BlockIOWeight=300
+            TasksMax=infinity
+        "#]]
+        .assert_eq(&text(&legacy(&serde_json::from_str(resources).unwrap(), NEW)));
+    }
+
+    #[test]
+    fn a_quota_in_a_file_is_rounded_up_to_a_hundredth_of_a_cpu() {
         let table = [("1001 100000", Some("2000 100000")), ("50000 100000", Some("50000 100000")), ("max 100000", None)];
         for (asked, file) in table {
             assert_eq!(round(asked).as_deref(), file, "{asked}");
+        }
+        for (asked, period, file) in [("1001", None, Some("2000")), ("333", Some(1000), Some("340")), ("-1", None, None)] {
+            assert_eq!(round_quota(asked, period).as_deref(), file, "{asked}");
         }
     }
 
@@ -122,10 +356,10 @@ mod tests {
     fn a_set_of_cpus_is_a_bit_for_each() {
         let table: [(&str, &[u8]); 4] = [("0", &[1]), ("0-3,8", &[15, 1]), ("9", &[0, 2]), (" 1, 3-4 ", &[0b11010])];
         for (set, bytes) in table {
-            check("cpuset.cpus", set, &[("AllowedCPUs", Value::Bytes(bytes.to_vec()))]);
+            assert_eq!(bits(set).as_deref(), Some(bytes), "{set}");
         }
-        for set in ["", "a", "1-", "0-99999999999"] {
-            check("cpuset.mems", set, &[]);
+        for set in ["", "a", "1-", "3-1", "0-99999999999"] {
+            assert_eq!(bits(set), None, "{set}");
         }
     }
 }
