@@ -432,3 +432,38 @@ fn descriptors_are_passed_as_asked_and_no_others() {
     assert_eq!(passing("--preserve-fds 1"), "3");
     assert_eq!(passing(""), "");
 }
+
+/// An engine that is pinned to a CPU (or a shell under `taskset`) does not pin what it runs.
+#[test]
+fn runcs_suite_runs_and_executes_on_every_cpu() {
+    let Some(world) = World::with_containers() else { return };
+    let allowed = |pid: &str| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        status.lines().find(|line| line.starts_with("Cpus_allowed_list:")).unwrap().to_owned()
+    };
+    let own = allowed("self");
+    let pinned = |words: &[&str]| {
+        let root = world.root();
+        let mut call = std::process::Command::new("taskset");
+        call.args(["-c", "0", world::SHIM, "--root", root.to_str().unwrap()]).args(words).current_dir(&world.dir).stdin(Stdio::null());
+        finish(&mut call).ok()
+    };
+    pinned(&["run", "-d", "--bundle", &world.bundle("exec sleep 100"), "c1"]);
+    assert_eq!(allowed(&world.state("c1")["pid"].to_string()), own);
+    assert_eq!(pinned(&["exec", "c1", "grep", "Cpus_allowed_list", "/proc/self/status"]).trim_end(), own);
+}
+
+/// What the runtime itself opens does not count against the program's limit of open files.
+#[test]
+fn runcs_suite_gives_a_container_of_many_mounts_few_files() {
+    let Some(world) = World::with_containers() else { return };
+    let map = json!([{"containerID": 0, "hostID": 0, "size": 65536}]);
+    let bundle = world.bundle_with(json!(["/bin/sh", "-c", "ulimit -n"]), |config| {
+        config["process"]["rlimits"] = json!([{"type": "RLIMIT_NOFILE", "soft": 12, "hard": 12}]);
+        let many = (0..20).map(|at| json!({"destination": format!("/m/{at}"), "source": "/usr", "options": ["bind"]}));
+        config["mounts"].as_array_mut().unwrap().extend(many);
+        config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user"}));
+        (config["linux"]["uidMappings"], config["linux"]["gidMappings"]) = (map.clone(), map.clone());
+    });
+    assert_eq!(world.shim(&["run", "--bundle", &bundle, "c1"]).ok(), "12\n");
+}

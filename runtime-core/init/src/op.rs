@@ -149,6 +149,11 @@ pub enum Op {
         /// `MS_*`.
         flags: u32,
     },
+    /// `umount2(2)` with `MNT_DETACH`; what is no mount point here is none.
+    Unmount {
+        /// The host's path.
+        path: Text,
+    },
     /// `open_tree(2)` with `OPEN_TREE_CLONE`: a detached bind mount.
     CloneTree {
         /// The host's path.

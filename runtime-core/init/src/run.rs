@@ -202,6 +202,7 @@ fn step(init: &mut Init<'_>, op: Op) -> Result<(), Failure> {
         Op::LendRoute { point } => meet::lend_route(init, point),
         Op::Rlimit { resource, soft, hard } => Ok(sys::setrlimit(resource, soft, hard)?),
         Op::Propagation { path, flags } => mounts::propagation(init, path, flags),
+        Op::Unmount { path } => mounts::unmount(init, path),
         Op::CloneTree { from, recursive, to } => mounts::clone_tree(init, from, recursive, to),
         Op::OpenPath { path, to } => mounts::open_path(init, path, to),
         Op::NewFs { .. } => mounts::new_fs(init, op),

@@ -31,7 +31,8 @@ pub(crate) fn make(plan: &mut Builder, config: &Config, host: &Host) {
         let device = Device { path: format!("/dev/{name}"), kind: S_IFCHR, major: *major, minor: *minor, mode: 0o666, uid: 0, gid: 0 };
         node(plan, config, host, &device);
     }
-    for (index, device) in config.devices.iter().enumerate() {
+    // What is at /dev/ptmx belongs to /dev/pts, and becomes a link: where nodes are bound, one could not be replaced.
+    for (index, device) in config.devices.iter().enumerate().filter(|(_, device)| device.path != "/dev/ptmx") {
         plan.about(format!("linux.devices[{index}] {}", device.path));
         node(plan, config, host, device);
     }

@@ -6,6 +6,7 @@ mod attach;
 mod console;
 mod devices;
 mod identity;
+mod limits;
 #[cfg(feature = "checkpoint")]
 mod mount_points;
 mod mounts;
@@ -23,7 +24,8 @@ mod tests;
 
 #[cfg(feature = "checkpoint")]
 pub(crate) use mount_points::mount_points;
-pub(crate) use plan::{IdMap, Plan, Source, UserNamespace, point};
+pub(crate) use plan::{IdMap, Ids, Plan, Source, UserNamespace, point};
+pub(crate) use program::PINNED;
 pub(crate) use render::call;
 pub(crate) use rootfs::is_shared;
 
@@ -65,7 +67,7 @@ pub(crate) fn create(config: &Config, host: &Host, wishes: &Wishes) -> Result<Pl
     namespaces::limit(&mut plan, config, host);
     rootfs::assemble(&mut plan, config, host, wishes)?;
     meet_for_hooks(&mut plan, config);
-    rootfs::switch(&mut plan, config, wishes);
+    rootfs::switch(&mut plan, config, host, wishes);
     console::open(&mut plan, config.process.as_ref(), wishes, console::Bind::Yes);
     rootfs::settle(&mut plan, config, host)?;
     namespaces::name(&mut plan, config);

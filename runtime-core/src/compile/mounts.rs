@@ -1,9 +1,9 @@
 //! Mounts: each becomes a detached mount, gets its flags, and is attached where the container wants it.
 
 use super::attach::{Change, DETACHED_FROM_HOST, attach, change, ms_flags, seal, whole_field};
-use super::plan::{Builder, IdMap, Source, scratch};
+use super::plan::{Builder, IdMap, Ids, Source, scratch};
 use super::rootfs::flag;
-use crate::config::{Config, IdMapping, Mount, MountOptions, MountWhat};
+use crate::config::{Config, IdMapping, Membership, Mount, MountOptions, MountWhat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Cgroups, Hierarchy, Host};
 use nix::libc;
@@ -123,8 +123,10 @@ fn bind(plan: &mut Builder, config: &Config, host: &Host, (mount, source, recurs
         remount_bind(plan, host, mount);
         return Ok(());
     }
-    let mut changes = changes(&mount.options);
-    if is_foreign(config, host) || mount.options.id_map.is_some() {
+    let mut changes = changes(&complete(&mount.options, may_be_locked(config, host)));
+    // What is below the root may be what was mounted there just now, and only the container's mount namespace has that.
+    let inside = source.starts_with(&config.rootfs);
+    if mount.options.id_map.is_some() || is_foreign(config, host) && !inside {
         let id_map = id_map(config, host, mount)?;
         let tree = plan.source(Source::Tree { path: source.to_owned(), recursive, id_map });
         plan.push(Op::Move { from: tree, to: scratch::MOUNT });
@@ -136,6 +138,59 @@ fn bind(plan: &mut Builder, config: &Config, host: &Host, (mount, source, recurs
     open_target(plan, mount, if host.is_file(source) { Target::File } else { Target::Directory });
     attach(plan, host, &changes);
     Ok(())
+}
+
+/// Are the flags of the host's mounts beyond the container's power?
+fn may_be_locked(config: &Config, host: &Host) -> Locked {
+    let own = config.namespaces.user.is_private() || host.in_user_namespace || !host.is_privileged();
+    if own { Locked::Perhaps } else { Locked::No }
+}
+
+/// Flags that a mount in a user namespace's mount namespace cannot lose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Locked {
+    Perhaps,
+    No,
+}
+
+/// A bind mount without flags looks like its source; one with flags has these and no others, as `mount(8)` and other runtimes have it. What
+/// could be locked stays, unless the config says otherwise. A mode of access times is only replaced by another.
+fn complete(options: &MountOptions, locked: Locked) -> MountOptions {
+    const LOCKABLE: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+    let mut all = options.clone();
+    if all.set | all.clear == 0 {
+        return all;
+    }
+    let mut implied = libc::MOUNT_ATTR_NOSYMFOLLOW;
+    if locked == Locked::No {
+        implied |= LOCKABLE;
+        if (all.set | all.clear) & libc::MOUNT_ATTR__ATIME != 0 {
+            implied |= libc::MOUNT_ATTR_NODIRATIME;
+        }
+        if all.set & libc::MOUNT_ATTR_NODIRATIME != 0 {
+            implied |= libc::MOUNT_ATTR__ATIME;
+        }
+    }
+    all.clear |= implied & !all.set;
+    all
+}
+
+/// A root that is only moved over the host's leaves the host's mounts in the namespace: a whole procfs or sysfs among them lets whoever
+/// makes a user namespace mount another, with nothing masked. What cannot be unmounted is covered.
+pub(crate) fn bare_of_whole(plan: &mut Builder, config: &Config, host: &Host) {
+    for point in &host.whole {
+        plan.about(format!("--no-pivot {point}"));
+        let path = plan.text(point);
+        if may_be_locked(config, host) == Locked::No {
+            // The root may share its mounts with the host, which keeps its own.
+            plan.push(Op::Propagation { path, flags: flag(libc::MS_SLAVE | libc::MS_REC) });
+            plan.push(Op::Unmount { path });
+        } else {
+            plan.push(Op::OpenPath { path, to: scratch::TARGET });
+            new_fs(plan, ("tmpfs", "tmpfs"), &[], (MOUNT_ATTR_RDONLY, Slot::NONE));
+            attach(plan, host, &[]);
+        }
+    }
 }
 
 /// What no `mount(2)` can do is not left out in silence.
@@ -156,6 +211,9 @@ fn id_map(config: &Config, host: &Host, mount: &Mount) -> Result<Option<IdMap>> 
         let why = format!("config.json: mounts {}: an id-mapped mount cannot be made in a rootless container", mount.destination);
         return Err(Error::new(ErrorKind::InvalidConfig, why));
     }
+    if let (Membership::Join(path), true) = (&config.namespaces.user, map.uid_mappings.is_empty() && map.gid_mappings.is_empty()) {
+        return Ok(Some(IdMap { ids: Ids::Of(path.clone()), recursive: map.recursive }));
+    }
     let or = |own: &Vec<IdMapping>, container: &Vec<IdMapping>| if own.is_empty() { container.clone() } else { own.clone() };
     let uid_mappings = or(&map.uid_mappings, &config.uid_mappings);
     let gid_mappings = or(&map.gid_mappings, &config.gid_mappings);
@@ -164,7 +222,7 @@ fn id_map(config: &Config, host: &Host, mount: &Mount) -> Result<Option<IdMap>> 
             format!("config.json: mounts {}: an id-mapped mount needs mappings, its own or those of a user namespace", mount.destination);
         return Err(Error::new(ErrorKind::InvalidConfig, why));
     }
-    Ok(Some(IdMap { uid_mappings, gid_mappings, recursive: map.recursive }))
+    Ok(Some(IdMap { ids: Ids::Mapped { uid_mappings, gid_mappings }, recursive: map.recursive }))
 }
 
 /// `remount` with `bind`: other flags for one mount.

@@ -1,5 +1,6 @@
 //! Namespaces and cgroups: which are new, which are joined, and in what order the kernel allows that.
 
+use super::limits;
 use super::plan::{Builder, Source, UserNamespace, point, scratch};
 use super::{Inside, Wishes};
 use crate::config::{Config, IdMapping, Membership, MountWhat, Namespaces, Process, TimeOffsets};
@@ -138,7 +139,13 @@ fn user_namespace(config: &Config, host: &Host) -> UserNamespace {
     UserNamespace {
         uid_mappings: config.uid_mappings.clone(),
         gid_mappings: config.gid_mappings.clone(),
-        rlimits: config.process.as_ref().filter(|_| host.is_privileged()).map(|process| process.rlimits.clone()).unwrap_or_default(),
+        rlimits: config
+            .process
+            .iter()
+            .filter(|_| host.is_privileged())
+            .flat_map(|process| limits::early(process, host))
+            .map(|(_, limit)| limit)
+            .collect(),
         privileged: host.is_privileged(),
         clear_groups: host.may_clear_groups(),
     }
@@ -159,31 +166,41 @@ fn born(plan: &mut Builder, config: &Config, host: &Host) {
 fn hop(plan: &mut Builder, config: &Config, host: &Host) {
     let namespaces = &config.namespaces;
     let user = CLONE_NEWUSER.cast_unsigned();
-    let time = CLONE_NEWTIME.cast_unsigned();
     plan.clone3().into_cgroup = matches!(host.cgroup, Cgroups::Unified { .. });
     join_in_order(plan, namespaces, host);
-    let mut rest = new_flags(namespaces) & !time;
+    // The file of the offsets is the host's root's: in a user namespace nobody may write it.
+    let time_first = namespaces.time == Membership::New && host.is_privileged();
+    let time_last = namespaces.time == Membership::New && !host.is_privileged();
+    if time_first {
+        new_time(plan, &config.time_offsets);
+    }
+    let mut rest = new_flags(namespaces) & !CLONE_NEWTIME.cast_unsigned();
     if rest & user != 0 {
         plan.about("linux.namespaces user");
         plan.clone3().user = Some(user_namespace(config, host));
-        let with = if namespaces.time == Membership::New { user } else { rest };
+        let with = if time_last { user } else { rest };
         plan.push(Op::Hop { kind: with });
         plan.push(Op::BecomeRoot { clear_groups: u32::from(host.may_clear_groups()) });
         rest &= !with;
-        if namespaces.time != Membership::New {
+        if !time_last {
             return;
         }
     }
-    if namespaces.time == Membership::New {
-        plan.about("linux.timeOffsets");
-        plan.push(Op::Unshare { kind: time });
-        if has_offsets(&config.time_offsets) {
-            let (path, value) = (plan.text("/proc/self/timens_offsets"), plan.text(offset_lines(&config.time_offsets)));
-            plan.push(Op::WriteFile { path, value });
-        }
+    if time_last {
+        new_time(plan, &config.time_offsets);
     }
     plan.about("linux.namespaces");
     plan.push(Op::Hop { kind: rest });
+}
+
+/// The next child is born in it.
+fn new_time(plan: &mut Builder, offsets: &TimeOffsets) {
+    plan.about("linux.timeOffsets");
+    plan.push(Op::Unshare { kind: CLONE_NEWTIME.cast_unsigned() });
+    if has_offsets(offsets) {
+        let (path, value) = (plan.text("/proc/self/timens_offsets"), plan.text(offset_lines(offsets)));
+        plan.push(Op::WriteFile { path, value });
+    }
 }
 
 /// A privileged caller may join everything, and keeps that right until it joins a user namespace; any other has no right before.
@@ -248,7 +265,7 @@ fn session(plan: &mut Builder, wishes: &Wishes) {
 pub(crate) fn limit(plan: &mut Builder, config: &Config, host: &Host) {
     let from_outside = config.namespaces.user == Membership::New && host.is_privileged();
     if let Some(process) = config.process.as_ref().filter(|_| !from_outside) {
-        rlimits(plan, process);
+        limits::raise(plan, process, host);
     }
     if !config.sysctl.is_empty() || labelled(config.process.as_ref()) || remounts(config, host) {
         plan.about("linux.sysctl");
@@ -264,13 +281,6 @@ fn remounts(config: &Config, host: &Host) -> bool {
 
 fn labelled(process: Option<&Process>) -> bool {
     process.is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
-}
-
-fn rlimits(plan: &mut Builder, process: &Process) {
-    for (index, limit) in process.rlimits.iter().enumerate() {
-        plan.about(format!("process.rlimits[{index}]"));
-        plan.push(Op::Rlimit { resource: limit.resource, soft: limit.soft, hard: limit.hard });
-    }
 }
 
 /// `hostname` and `domainname`.
@@ -309,7 +319,7 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
     plan.push(Op::Hide);
     let outside_limits = inside.has_user_namespace && host.is_privileged();
     if outside_limits {
-        rlimits(plan, process);
+        limits::raise(plan, process, host);
     }
     if labelled(Some(process)) {
         // Before the container's mounts are the process's own: this is the host's procfs, of the container's processes too.
@@ -337,6 +347,6 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
     let path = plan.text("/");
     plan.push(Op::OpenPath { path, to: runtime_init::Slot::ROOT });
     if !outside_limits {
-        rlimits(plan, process);
+        limits::raise(plan, process, host);
     }
 }

@@ -75,10 +75,18 @@ pub(crate) enum Source {
 /// Ids seen as others through a mount: only who has rights over its file system may have it so, and no container's root has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IdMap {
-    pub(crate) uid_mappings: Vec<IdMapping>,
-    pub(crate) gid_mappings: Vec<IdMapping>,
+    pub(crate) ids: Ids,
     /// The mounts below too.
     pub(crate) recursive: bool,
+}
+
+/// Which ids are seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ids {
+    /// By these mappings.
+    Mapped { uid_mappings: Vec<IdMapping>, gid_mappings: Vec<IdMapping> },
+    /// As in a user namespace that is there.
+    Of(PathBuf),
 }
 
 /// The slots of what lives only for a few steps. They count down from the last, the parent's count up from the first.

@@ -1,7 +1,7 @@
 //! The program: what it is given, and how it is found and started.
 
 use super::plan::{Builder, Source, point};
-use super::{Inside, Wishes, identity, seccomp};
+use super::{Inside, Wishes, identity, limits, seccomp};
 use crate::config::{Config, Process, Scheduler};
 use crate::error::Result;
 use crate::host::Host;
@@ -13,6 +13,9 @@ const UMASK: u32 = 0o022;
 /// Bytes of a mask with all the CPUs that Linux can be built for.
 const CPUS: usize = 8192 / 8;
 
+/// How the scheduler's step is told apart in a container that may not use every CPU.
+pub(crate) const PINNED: &str = "with linux.resources.cpu.cpus";
+
 /// What a process in its own user namespace can have.
 const ALL: u64 = u64::MAX;
 
@@ -23,9 +26,18 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
         let at_most = if config.namespaces.user.is_private() { ALL } else { host.capabilities };
         let may_set_groups = identity::may_set_groups(config, process, host)?;
         surroundings(plan, config);
-        filter = Some(Filtering::of(config, process, host)?);
-        lower(plan, process, &Lowering { at_most, may_set_groups, fresh: true }, filter.as_ref());
+        let filtering = Filtering::of(config, process, host)?;
+        // A filter that is there already may be about the call.
+        let early = filtering.is_early();
+        if early {
+            limits::lower(plan, process, host);
+        }
+        filter = Some(filtering);
+        lower(plan, process, &Lowering { at_most, may_set_groups, fresh: true, config }, filter.as_ref());
         find(plan, process, wishes);
+        if !early {
+            limits::lower(plan, process, host);
+        }
     }
     plan.about("process");
     // From here on a dead parent is noticed at the meeting, and a parent that has gone its way must not be taken for a dead one.
@@ -48,9 +60,18 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
 pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, (host, wishes): (&Host, &Wishes)) -> Result<()> {
     let at_most = if inside.has_user_namespace { ALL } else { host.capabilities };
     let may_set_groups = identity::may_set_groups(inside.config, process, host)?;
-    let filter = Some(Filtering::of(inside.config, process, host)?);
-    lower(plan, process, &Lowering { at_most, may_set_groups, fresh: false }, filter.as_ref());
+    let filter = Filtering::of(inside.config, process, host)?;
+    let early = filter.is_early();
+    let filter = Some(filter);
+    surroundings(plan, inside.config);
+    if early {
+        limits::lower(plan, process, host);
+    }
+    lower(plan, process, &Lowering { at_most, may_set_groups, fresh: false, config: inside.config }, filter.as_ref());
     find(plan, process, wishes);
+    if !early {
+        limits::lower(plan, process, host);
+    }
     plan.about("process");
     plan.push(Op::DeathSignal { signal: 0 });
     Filtering::load(filter.as_ref(), plan, When::Parked);
@@ -89,6 +110,10 @@ impl Filtering {
         Ok(Self { filter, when })
     }
 
+    fn is_early(&self) -> bool {
+        self.filter.is_some() && self.when == When::Early
+    }
+
     /// Loads it, if this is the moment.
     fn load(this: Option<&Self>, plan: &mut Builder, now: When) {
         let Some(filter) = this.filter(|this| this.when == now).and_then(|this| this.filter.as_ref()) else { return };
@@ -115,15 +140,16 @@ fn surroundings(plan: &mut Builder, config: &Config) {
     }
 }
 
-struct Lowering {
+struct Lowering<'a> {
     at_most: u64,
     may_set_groups: bool,
     fresh: bool,
+    config: &'a Config,
 }
 
 /// Gives up, step by step, what the program shall not have.
-fn lower(plan: &mut Builder, process: &Process, to: &Lowering, filter: Option<&Filtering>) {
-    schedule(plan, process, to.fresh);
+fn lower(plan: &mut Builder, process: &Process, to: &Lowering<'_>, filter: Option<&Filtering>) {
+    schedule(plan, process, to);
     Filtering::load(filter, plan, When::Early);
     if process.no_new_privileges {
         plan.about("process.noNewPrivileges");
@@ -142,14 +168,14 @@ fn lower(plan: &mut Builder, process: &Process, to: &Lowering, filter: Option<&F
     identity::lower(plan, process, to.at_most);
 }
 
-fn schedule(plan: &mut Builder, process: &Process, fresh: bool) {
-    match process.affinity_final.as_ref().filter(|_| !fresh) {
+fn schedule(plan: &mut Builder, process: &Process, to: &Lowering<'_>) {
+    match process.affinity_final.as_ref().filter(|_| !to.fresh) {
         Some(cpus) => {
             plan.about("process.execCPUAffinity.final");
             let cpus = plan.blob(&bits(cpus));
             plan.push(Op::Affinity { cpus });
         }
-        None if fresh || process.affinity_initial.is_none() => {
+        None if to.fresh || process.affinity_initial.is_none() => {
             // The caller's is none of the container's business; the kernel cuts it down to the cpuset, and has it whole for SCHED_DEADLINE.
             plan.about("process");
             let cpus = plan.blob(&[0xff; CPUS]);
@@ -158,7 +184,8 @@ fn schedule(plan: &mut Builder, process: &Process, fresh: bool) {
         None => {}
     }
     if let Some(scheduler) = &process.scheduler {
-        plan.about("process.scheduler");
+        let cpus = to.config.resources.as_ref().and_then(|resources| resources.cpu().as_ref()?.cpus().as_deref()).unwrap_or("");
+        plan.about(if cpus.is_empty() { "process.scheduler".to_owned() } else { format!("process.scheduler {PINNED}") });
         let attr = plan.blob(&sched_attr(scheduler));
         plan.push(Op::Scheduler { attr });
     }

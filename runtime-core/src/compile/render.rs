@@ -108,6 +108,7 @@ impl Display for Line<'_> {
             Op::BecomeRoot { clear_groups } => write!(f, "{}", if clear_groups == 0 { "" } else { " without-groups" }),
             Op::Rlimit { resource, soft, hard } => write!(f, " {resource} {soft} {hard}"),
             Op::Propagation { path, flags } => write!(f, " {} {flags:#x}", text(path)),
+            Op::Unmount { path } => write!(f, " {}", text(path)),
             Op::CloneTree { from, recursive, to } => write!(f, " {}{} -> {}", text(from), rec(recursive), slot(to)),
             Op::OpenPath { path, to } => write!(f, " {} -> {}", text(path), slot(to)),
             Op::SetAttr { mount, set, clear, propagation, recursive } => {
@@ -204,6 +205,7 @@ pub(crate) fn call(op: &Op, detail: u32) -> &'static str {
         Op::LendRoute { .. } => "socket",
         Op::Rlimit { .. } => "setrlimit",
         Op::Propagation { .. } | Op::RemountBind { .. } | Op::Remount { .. } | Op::MoveRoot => "mount",
+        Op::Unmount { .. } => "umount2",
         Op::CloneTree { .. } => "open_tree",
         Op::OpenPath { .. } | Op::OpenTarget { .. } | Op::OpenNull { .. } | Op::ReopenNull | Op::OpenProc { .. } => "open",
         Op::NewFs { .. } => match detail {

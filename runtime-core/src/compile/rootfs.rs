@@ -92,7 +92,10 @@ fn notify(plan: &mut Builder, config: &Config, host: &Host, wishes: &Wishes) -> 
 }
 
 /// The old root goes.
-pub(crate) fn switch(plan: &mut Builder, config: &Config, wishes: &Wishes) {
+pub(crate) fn switch(plan: &mut Builder, config: &Config, host: &Host, wishes: &Wishes) {
+    if wishes.no_pivot && config.namespaces.mount.is_private() {
+        mounts::bare_of_whole(plan, config, host);
+    }
     plan.about("root.path");
     plan.push(match (&config.namespaces.mount, wishes.no_pivot) {
         (Membership::Inherit, _) => Op::Chroot,

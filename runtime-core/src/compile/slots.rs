@@ -195,6 +195,8 @@ impl Random {
                 _ => Cgroups::Callers(Box::new(Cgroups::Hierarchies(vec![hierarchy("pids")]))),
             },
             rootfs_parent: self.coin().then(|| "/".into()),
+            open_files: 4096,
+            whole: Vec::new(),
             gid: 7,
             groups: if self.coin() { Groups::Allowed } else { Groups::Denied },
             in_user_namespace: self.coin(),

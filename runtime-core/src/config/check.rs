@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 pub(super) fn config(mut spec: Spec, bundle: PathBuf, mut warnings: Vec<String>) -> Result<Config> {
     let mut linux = linux(&mut spec)?;
     let namespaces = namespaces::namespaces(linux.namespaces().as_deref().unwrap_or_default())?;
-    let around = mounts::Around { bundle: &bundle, user: &namespaces.user };
+    let rootfs = rootfs(&spec, &bundle)?;
+    let around = mounts::Around { bundle: &bundle, rootfs: &rootfs, user: &namespaces.user };
     let config = Config {
         oci_version: oci_version(&spec, &mut warnings),
-        rootfs: rootfs(&spec, &bundle)?,
         rootfs_readonly: spec.root().as_ref().and_then(oci_spec::runtime::Root::readonly).unwrap_or(false),
         rootfs_propagation: rootfs_propagation(linux.rootfs_propagation().as_deref())?,
         mounts: mounts::mounts(spec.mounts_mut().take().unwrap_or_default(), &around, &mut warnings)?,
+        rootfs,
         process: spec.process().as_ref().map(|process| process::check(process, &mut warnings)).transpose()?,
         hostname: spec.hostname_mut().take().filter(|name| !name.is_empty()),
         domainname: spec.domainname_mut().take().filter(|name| !name.is_empty()),

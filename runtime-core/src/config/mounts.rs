@@ -11,6 +11,8 @@ use std::path::Path;
 pub(super) struct Around<'a> {
     /// Relative bind sources are the bundle's.
     pub(super) bundle: &'a Path,
+    /// Destinations may be the host's paths below it.
+    pub(super) rootfs: &'a Path,
     /// Mounts that are seen with other ids than their own need mappings from somewhere.
     pub(super) user: &'a Membership,
 }
@@ -19,7 +21,7 @@ pub(super) struct Around<'a> {
 pub(super) fn mounts(list: Vec<Spec>, around: &Around<'_>, warnings: &mut Vec<String>) -> Result<Vec<Mount>> {
     let mut mounts = Vec::with_capacity(list.len());
     for (index, mut spec) in list.into_iter().enumerate() {
-        let destination = destination(&spec, index, warnings)?;
+        let destination = inside(destination(&spec, index, warnings)?, around.rootfs);
         let parsed = mount_options::parse(spec.options_mut().take().unwrap_or_default());
         let mut options = parsed.options;
         map_ids(&mut options, &spec, index, around)?;
@@ -42,6 +44,14 @@ fn destination(spec: &Spec, index: usize, warnings: &mut Vec<String>) -> Result<
         warnings.push(format!("mounts[{index}].destination: {written:?} is not absolute: taken as relative to \"/\""));
     }
     Ok(if paths::is_clean(written) { written.to_owned() } else { paths::clean(written) })
+}
+
+/// A destination that begins with the root's own path is meant from there, as runc has it.
+fn inside(destination: String, rootfs: &Path) -> String {
+    match Path::new(&destination).strip_prefix(rootfs).ok().and_then(Path::to_str) {
+        Some(rest) if rootfs != Path::new("/") => format!("/{rest}"),
+        _ => destination,
+    }
 }
 
 /// The options decide; `type: bind` alone says it too.
@@ -178,6 +188,7 @@ mod tests {
         let destination = |path: &str| one(json!({"destination": path, "type": "tmpfs"})).destination;
         assert_eq!(destination("/a//./b/../c/"), "/a/c");
         assert_eq!(destination("/../.."), "/");
+        assert_eq!((destination("/bundle/rootfs/a"), destination("/bundle/rootfsx")), ("/a".into(), "/bundle/rootfsx".into()));
     }
 
     #[test]

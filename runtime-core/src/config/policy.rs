@@ -54,7 +54,7 @@ fn nodes(spec: &LinuxMemoryPolicy) -> Result<Vec<u32>> {
 fn check_nodes(mode: Mode, nodes: &[u32]) -> Result<()> {
     match mode {
         Mode::MpolDefault | Mode::MpolLocal if !nodes.is_empty() => {
-            refuse("linux.memoryPolicy.nodes", format_args!("{mode} takes no nodes"))
+            refuse("linux.memoryPolicy.nodes", format_args!("{mode} mode requires 0 nodes but got {}", nodes.len()))
         }
         Mode::MpolDefault | Mode::MpolLocal | Mode::MpolPreferred => Ok(()),
         _ if nodes.is_empty() => refuse("linux.memoryPolicy.nodes", format_args!("{mode} needs at least one node")),
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn nodes_and_flags_go_with_the_mode() {
-        check(policy("MPOL_LOCAL", "0", &[]), "memoryPolicy.nodes: MPOL_LOCAL takes no nodes");
+        check(policy("MPOL_LOCAL", "0", &[]), "memoryPolicy.nodes: MPOL_LOCAL mode requires 0 nodes but got 1");
         check(policy("MPOL_INTERLEAVE", "", &[]), "memoryPolicy.nodes: MPOL_INTERLEAVE needs at least one node");
         check(policy("MPOL_BIND", "x", &[]), "memoryPolicy.nodes: \"x\" is not a number; a list looks like \"0-3,7\"");
         let both = ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"];

@@ -12,8 +12,8 @@ const MAX_CPUS: u32 = 8192;
 /// `process.scheduler`: each policy takes only what is its own. Zero is the same as unset, as the kernel has it.
 pub(super) fn scheduler(spec: &Spec) -> Result<Scheduler> {
     let policy = policy(*spec.policy())?;
-    let nice = spec.nice().unwrap_or(0);
-    only(nice != 0, "nice", matches!(spec.policy(), Policy::SchedOther | Policy::SchedBatch), spec)?;
+    // The specification: only used with these two.
+    let nice = spec.nice().filter(|_| matches!(spec.policy(), Policy::SchedOther | Policy::SchedBatch)).unwrap_or(0);
     if !(-20..=19).contains(&nice) {
         return refuse("process.scheduler.nice", format_args!("{nice} is not between -20 and 19"));
     }
@@ -114,7 +114,6 @@ mod tests {
     #[test]
     fn a_policy_takes_only_what_is_its_own() {
         let scheduler = |value: Value| json!({"scheduler": value});
-        check(scheduler(json!({"policy": "SCHED_FIFO", "nice": 1, "priority": 1})), "scheduler.nice: does not go with SCHED_FIFO");
         check(scheduler(json!({"policy": "SCHED_OTHER", "nice": 20})), "scheduler.nice: 20 is not between -20 and 19");
         check(scheduler(json!({"policy": "SCHED_OTHER", "priority": 1})), "scheduler.priority: does not go with SCHED_OTHER");
         check(scheduler(json!({"policy": "SCHED_RR"})), "scheduler.priority: 0 is not between 1 and 99, as SCHED_RR needs");
@@ -124,8 +123,8 @@ mod tests {
 
     #[test]
     fn a_scheduler_is_what_sched_setattr_takes() {
-        let flags = ["SCHED_FLAG_DL_OVERRUN", "SCHED_RESET_ON_FORK"];
-        let scheduler = json!({"policy": "SCHED_DEADLINE", "runtime": 1, "deadline": 2, "period": 3, "flags": flags});
+        let flags = ["SCHED_FLAG_DL_OVERRUN", "SCHED_FLAG_RESET_ON_FORK"];
+        let scheduler = json!({"policy": "SCHED_DEADLINE", "nice": 19, "runtime": 1, "deadline": 2, "period": 3, "flags": flags});
         let process = accepted(json!({"process": {"scheduler": scheduler}})).process.unwrap();
         let expected = Scheduler { policy: 6, flags: 5, nice: 0, priority: 0, runtime: 1, deadline: 2, period: 3 };
         assert_eq!(process.scheduler, Some(expected));

@@ -115,11 +115,13 @@ fn drop_unknown_capabilities(sets: &mut Map<String, Value>, warnings: &mut Vec<S
     }
 }
 
-/// oci-spec 0.10 derives this flag's name from its own spelling and so does not know the kernel's.
+/// oci-spec 0.10 derives these flags' names from its own spelling and so does not know the specification's.
 fn respell_flags(flags: &mut Value) {
+    const NAMES: [(&str, &str); 2] =
+        [("SCHED_FLAG_DL_OVERRUN", "SCHED_FLAG_D_L_OVERRUN"), ("SCHED_FLAG_RESET_ON_FORK", "SCHED_RESET_ON_FORK")];
     for flag in flags.as_array_mut().into_iter().flatten() {
-        if flag == "SCHED_FLAG_DL_OVERRUN" {
-            *flag = Value::from("SCHED_FLAG_D_L_OVERRUN");
+        if let Some((_, own)) = NAMES.iter().find(|(name, _)| flag == name) {
+            *flag = Value::from(*own);
         }
     }
 }

@@ -1,11 +1,12 @@
 //! `create`: everything but the program.
 
-use super::{Container, Create, Runtime, Terminal, facts, lifecycle};
+use super::{Container, Create, Pivot, Runtime, Terminal, facts, lifecycle};
 use crate::cgroup::{Created, Placement, Scope};
 use crate::compile::{self, Plan, point};
 use crate::config::{self, Bundle, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{self, Kind, Place};
+use crate::host::{self, Host};
 use crate::network::Move;
 use crate::notify;
 use crate::prepare::{self, Given};
@@ -49,7 +50,7 @@ impl Runtime {
         let config = &bundle(request.read.as_ref(), &request.bundle)?.config;
         let placement = self.place(id, config)?;
         self.group(id, config)?;
-        let host = facts::host(config, &placement).pretend(request.kernel);
+        let host = host_for(request, config, &placement);
         let plan = compile::create(config, &host, &self.wishes(id, request))?;
         let cgroups = placement.directories().map(|(_, path)| format!("cgroup {}\n", path.display()));
         let limits = config.resources.as_ref().map_or_else(|| Ok(Vec::new()), |resources| placement.preview(resources))?;
@@ -94,7 +95,7 @@ impl Attempt {
         let created = self.placement.create(config.resources.as_ref())?;
         let own = !self.placement.is_entered();
         self.reached = if own { Reached::Cgroups } else { Reached::Nothing };
-        let host = facts::host(config, &self.placement).pretend(request.kernel);
+        let host = host_for(request, config, &self.placement);
         if request.notify_socket.is_some() {
             notify::make_directory(self.entry.path())?;
         }
@@ -262,6 +263,11 @@ pub(super) fn record(id: &str, config: &Config, placement: &Placement, notify: O
     record.terminal = config.process.as_ref().is_some_and(|process| process.terminal);
     record.notify_socket = notify.map(Path::to_owned);
     Ok(record)
+}
+
+fn host_for(request: &Create, config: &Config, placement: &Placement) -> Host {
+    let whole = if request.pivot == Pivot::Move { host::whole_mounts(&config.rootfs) } else { Vec::new() };
+    Host { whole, ..facts::host(config, placement).pretend(request.kernel) }
 }
 
 /// A terminal needs somebody to take its master, and the other way round.

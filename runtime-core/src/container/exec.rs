@@ -92,6 +92,12 @@ impl Process {
     }
 }
 
+/// Of a cgroup that was asked for, in the words that others look for.
+fn not_entered(error: Error, request: &Exec) -> Error {
+    let no_file = error.kind() == ErrorKind::Call && !request.cgroups.is_empty();
+    if no_file { error.during("error adding pid of the process to cgroups") } else { error }
+}
+
 impl Container {
     /// Runs another process in the container.
     ///
@@ -104,9 +110,10 @@ impl Container {
         super::create::check_preserved(request.preserve_fds)?;
         let config = self.config()?;
         let process = with_defaults(&request.process, config)?;
-        let placement = placement.within(&request.cgroups)?;
+        let placement = placement.within(&request.cgroups).map_err(|error| not_entered(error, request))?;
         let wishes = self.exec_wishes(request);
-        let (plan, cgroup) = self.exec_plan(config, &process, (&placement, &wishes))?;
+        let planned = self.exec_plan(config, &process, (&placement, &wishes));
+        let (plan, cgroup) = planned.map_err(|error| not_entered(error, request))?;
         let moved = |error: &Error| matches!(error.errno(), Some(nix::libc::EBUSY | nix::libc::EOPNOTSUPP));
         let refused = |error: &Error| matches!(error.errno(), Some(nix::libc::EACCES | nix::libc::EPERM));
         let elsewhere: Option<OwnedFd>;
@@ -122,6 +129,7 @@ impl Container {
                 led = self.exec_plan(config, &process, (&placement, &Wishes { enters_cgroup: true, ..wishes }))?.0;
                 self.exec_child(&led, request, (&placement, None))?
             }
+            Err(error) if moved(&error) => return Err(not_entered(error, request)),
             other => other?,
         };
         self.follow(&mut child, config, &placement)?;

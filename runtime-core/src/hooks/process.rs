@@ -63,6 +63,15 @@ fn command(hook: &Hook, place: Place<'_>) -> Result<Command> {
     Ok(command)
 }
 
+/// In words too, as strsignal(3) has them: a filter's kill is what hooks die of without a trace.
+fn killed_by(signal: i32) -> String {
+    match Signal::try_from(signal) {
+        Ok(Signal::SIGSYS) => format!("killed by signal {signal} (bad system call)"),
+        Ok(name) => format!("killed by signal {signal} ({name})"),
+        Err(_) => format!("killed by signal {signal}"),
+    }
+}
+
 fn deadline(hook: &Hook) -> Option<Instant> {
     Instant::now().checked_add(Duration::from_secs(hook.timeout_s?))
 }
@@ -164,7 +173,7 @@ impl Conversation<'_> {
         let why = match ended? {
             Some(ExitStatus::Code(0)) => return Ok(()),
             Some(ExitStatus::Code(code)) => format!("exit status {code}"),
-            Some(ExitStatus::Signal(signal)) => format!("killed by signal {signal}"),
+            Some(ExitStatus::Signal(signal)) => killed_by(signal),
             None => format!("timed out after {} s", hook.timeout_s.unwrap_or_default()),
         };
         Err(Error::new(ErrorKind::Hook, format!("{}: {why}{}", hook.path.display(), self.hearing.words())))

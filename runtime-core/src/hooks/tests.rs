@@ -97,7 +97,7 @@ fn a_hook_runs_where_it_is_told() {
 fn a_failure_names_the_hook_and_its_last_words_on_one_line() {
     let said = error(sh("echo one; echo two >&2; exit 3"), HERE);
     assert_eq!(said, "error running poststart hook #0: /bin/sh: exit status 3, output: one; two");
-    assert_eq!(error(sh("kill -9 $$"), HERE), "error running poststart hook #0: /bin/sh: killed by signal 9");
+    assert_eq!(error(sh("kill -9 $$"), HERE), "error running poststart hook #0: /bin/sh: killed by signal 9 (SIGKILL)");
     let long = error(sh("head -c 100000 /dev/zero | tr '\\0' x; echo END; exit 1"), HERE);
     assert!(long.ends_with("xEND") && long.len() < 5000, "{}", long.len());
 }

@@ -3,6 +3,7 @@
 pub(crate) mod seccomp;
 
 use crate::mountinfo::unescape;
+use nix::sys::resource::{Resource, getrlimit};
 use std::path::{Path, PathBuf};
 
 /// The facts a plan depends on.
@@ -18,6 +19,10 @@ pub(crate) struct Host {
     pub(crate) cgroup: Cgroups,
     /// The mount that the root's directory is on, where the plan must make it private.
     pub(crate) rootfs_parent: Option<String>,
+    /// How many files the caller may have open: the hard limit.
+    pub(crate) open_files: u64,
+    /// Where whole procfs and sysfs are mounted, for a root that only covers them.
+    pub(crate) whole: Vec<String>,
     /// The caller's group.
     pub(crate) gid: u32,
     /// May there be other supplementary groups? What a user namespace once denied, no namespace below it may.
@@ -94,6 +99,8 @@ impl Host {
             exec_enters_time: false,
             cgroup: Cgroups::None,
             rootfs_parent: None,
+            open_files: getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard),
+            whole: Vec::new(),
             gid: nix::unistd::getegid().as_raw(),
             groups: Groups::of("self"),
             in_user_namespace: in_user_namespace(),
@@ -165,6 +172,20 @@ pub(crate) fn mount_point_of(path: &Path) -> Option<String> {
     let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape);
     points.filter(|point| path.starts_with(point)).max_by_key(String::len)
+}
+
+/// The mount points of every procfs and sysfs that shows all of it, the deepest first.
+pub(crate) fn whole_mounts(outside: &Path) -> Vec<String> {
+    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let whole = mountinfo.lines().filter_map(|line| {
+        let (mount, fs) = line.split_once(" - ")?;
+        let (fields, fstype) = (mount.split(' ').collect::<Vec<_>>(), fs.split(' ').next()?);
+        let is_whole = matches!(fstype, "proc" | "sysfs") && fields.get(3) == Some(&"/");
+        fields.get(4).filter(|_| is_whole).map(|point| unescape(point))
+    });
+    let mut points: Vec<String> = whole.filter(|point| !Path::new(point).starts_with(outside)).collect();
+    points.sort_by_key(|point| std::cmp::Reverse(point.len()));
+    points
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Gathering: opens what the plan names. Nothing here decides.
 
-use crate::compile::{IdMap, Plan, Source};
+use crate::compile::{IdMap, Ids, Plan, Source};
 use crate::error::{Error, Result};
 use crate::spawn;
 use nix::errno::Errno;
@@ -38,7 +38,10 @@ pub(crate) fn open(plan: &Plan, given: Given) -> Result<Vec<OwnedFd>> {
 fn tree(path: &Path, recursive: bool, id_map: Option<&IdMap>) -> Result<OwnedFd> {
     let tree = spawn::sys::open_tree(path, recursive)?;
     if let Some(map) = id_map {
-        let user = spawn::user_namespace(&map.uid_mappings, &map.gid_mappings)?;
+        let user = match &map.ids {
+            Ids::Mapped { uid_mappings, gid_mappings } => spawn::user_namespace(uid_mappings, gid_mappings)?,
+            Ids::Of(namespace) => file(namespace)?,
+        };
         spawn::sys::id_map(tree.as_fd(), user.as_fd(), map.recursive)
             .map_err(|errno| Error::call("mount_setattr", path, errno).during("id-mapped mount"))?;
     }

@@ -29,7 +29,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, send};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
-use runtime_init::{Op, Report, ReportKind};
+use runtime_init::{Op, Report, ReportKind, Target};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
@@ -208,8 +208,13 @@ pub(crate) fn failure(plan: &Plan, report: &Report) -> Error {
     };
     match step.op {
         Op::FindProgram { .. } => program_error(plan, errno),
+        Op::Exec { argv, .. } => {
+            let name = plan.texts(argv).into_iter().next().unwrap_or_default();
+            Error::new(ErrorKind::Program, format!("exec {name}: {}", Words(errno))).with_errno(errno)
+        }
         op => {
-            let mut what = format!("{}{}", about(plan.subject(step)), compile::call(&op, report.detail));
+            let mut what =
+                format!("{}{}{}", about(plan.subject(step)), known(&op, errno, plan.subject(step)), compile::call(&op, report.detail));
             if let Some(option) = option(plan, &op, report.detail) {
                 what += &format!(" {option:?}");
             }
@@ -217,8 +222,7 @@ pub(crate) fn failure(plan: &Plan, report: &Report) -> Error {
                 let absent = if errno == Errno::ENOENT && path.contains("apparmor") { "not loaded: " } else { "" };
                 what = format!("{}{absent}{} `{path}`", about(plan.subject(step)), compile::call(&op, report.detail));
             }
-            let kind = if matches!(op, Op::Exec { .. }) { ErrorKind::Program } else { ErrorKind::Step };
-            Error::new(kind, format!("{what}: {}", Words(errno))).with_errno(errno)
+            Error::new(ErrorKind::Step, format!("{what}: {}", Words(errno))).with_errno(errno)
         }
     }
 }
@@ -228,6 +232,18 @@ fn attribute(plan: &Plan, op: &Op) -> Option<String> {
     let Op::WriteProc { path, .. } = *op else { return None };
     let path = plan.text(path);
     path.contains("/attr/").then(|| format!("/proc/{path}"))
+}
+
+/// What an errno means at this step, in the words that others look for.
+fn known(op: &Op, errno: Errno, subject: &str) -> &'static str {
+    match (op, errno) {
+        // sched_setattr(2): a deadline needs every CPU.
+        (Op::Scheduler { .. }, Errno::EPERM) if subject.ends_with(compile::PINNED) => {
+            "process scheduler can't be used together with AllowedCPUs: "
+        }
+        (Op::OpenTarget { target: Target::RealDirectory, .. }, Errno::ELOOP | Errno::ENOTDIR) => "must be mounted on ordinary directory: ",
+        _ => "",
+    }
 }
 
 /// The option that a file system did not take.

@@ -13,8 +13,21 @@ pub(crate) fn of(error: &Error) -> String {
     let said = error.to_string();
     match expected(error.kind(), error.errno()) {
         Some(words) if !words.iter().any(|words| said.contains(words)) => format!("{}: {said}", words[0]),
+        None if error.kind() == ErrorKind::InvalidConfig => about_property(said),
         _ => said,
     }
+}
+
+/// Properties for which runc has a sentence of its own, the longer names first.
+const PROPERTIES: [(&str, &str); 3] = [
+    ("linux.memoryPolicy.flags", "invalid memory policy flag"),
+    ("linux.memoryPolicy.nodes", "invalid memory policy node"),
+    ("linux.memoryPolicy", "invalid memory policy mode"),
+];
+
+fn about_property(said: String) -> String {
+    let known = PROPERTIES.iter().find(|(property, _)| said.contains(property));
+    known.map_or_else(|| said.clone(), |(_, words)| format!("{words}: {said}"))
 }
 
 /// What an error of a kind must contain: one of these, the first by choice.
@@ -182,6 +195,16 @@ mod tests {
     #[test]
     fn podman_finds_that_a_flag_needs_an_argument() {
         assert!(missing_value("lsm-mount-context").contains("flag needs an argument"));
+    }
+
+    /// runc's integration tests look for these in what a bad config is answered with.
+    #[test]
+    fn runcs_tests_find_what_is_wrong_with_a_memory_policy() {
+        let said = |property: &str| about_property(format!("config.json: {property}: no"));
+        assert_eq!(said("linux.memoryPolicy.flags[1]"), "invalid memory policy flag: config.json: linux.memoryPolicy.flags[1]: no");
+        assert_eq!(said("linux.memoryPolicy.nodes"), "invalid memory policy node: config.json: linux.memoryPolicy.nodes: no");
+        assert_eq!(said("linux.memoryPolicy"), "invalid memory policy mode: config.json: linux.memoryPolicy: no");
+        assert_eq!(said("hostname"), "config.json: hostname: no");
     }
 
     /// runc's integration tests, and scripts written against it, quote these.

@@ -2,6 +2,7 @@
 //!
 //! Everything an engine parses is decided here and tested here, each test naming its reader. Invariant: nothing here acts; it only says.
 
+pub(crate) mod debug;
 pub(crate) mod events;
 pub(crate) mod exit;
 pub(crate) mod log;

@@ -2,6 +2,7 @@
 
 use crate::args::common::{BUNDLE, CONSOLE_SOCKET, DRY_RUN, NO_NEW_KEYRING, NO_PIVOT, NO_SUBREAPER, PID_FILE, PIDFD_SOCKET, PRESERVE_FDS};
 use crate::args::{Args, Arity, Flag, Order, Verb};
+use crate::compat::debug;
 use crate::compat::exit::Code;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -33,6 +34,7 @@ fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
 fn create(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let request = request::create(args)?;
     settings.runtime().create(args.id(), &request)?;
+    debug::created(&settings.log);
     Ok(Code::SUCCESS)
 }
 

@@ -3,7 +3,9 @@
 use crate::args::common::{CONSOLE_SOCKET, DETACH, PID_FILE, PIDFD_SOCKET, PRESERVE_FDS};
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::attach::{Foreground, Then, Way};
+use crate::compat::debug;
 use crate::compat::exit::Code;
+use crate::compat::log::Log;
 use crate::compat::messages;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -56,10 +58,10 @@ fn exec(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let process = process::wanted(args, &container, &settings.log)?;
     let then = if args.on(&DETACH) { Then::Return } else { Then::Wait };
     match Way::find(then, process.terminal().unwrap_or(false), args.path(&CONSOLE_SOCKET))? {
-        Way::Detached(terminal) => begin(&container, &asked(args, process, terminal)?).map(|_| Code::SUCCESS),
+        Way::Detached(terminal) => begin(&container, &asked(args, process, terminal)?, &settings.log).map(|_| Code::SUCCESS),
         Way::Attached(stdio) => {
             let (foreground, terminal) = Foreground::begin(stdio)?;
-            let running = begin(&container, &asked(args, process, terminal)?)?;
+            let running = begin(&container, &asked(args, process, terminal)?, &settings.log)?;
             Ok(Code::of(foreground.attach(running.pidfd()?)?.run()?))
         }
     }
@@ -101,6 +103,8 @@ fn sub_cgroups(args: &Args) -> Result<Vec<String>, Failure> {
     Ok(typed)
 }
 
-fn begin(container: &Container, asked: &Exec) -> Result<Process, Failure> {
-    container.exec(asked).map_err(|error| Failure::refused(error, container.status(), messages::cannot_exec))
+fn begin(container: &Container, asked: &Exec, log: &Log) -> Result<Process, Failure> {
+    let begun = container.exec(asked).map_err(|error| Failure::refused(error, container.status(), messages::cannot_exec))?;
+    debug::executed(log, &asked.process);
+    Ok(begun)
 }

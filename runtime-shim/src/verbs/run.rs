@@ -6,13 +6,14 @@ use crate::args::common::{
 };
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::attach::{Foreground, Stdio, Then, Way};
+use crate::compat::debug;
 use crate::compat::exit::Code;
 use crate::failure::Failure;
 use crate::request;
 use crate::settings::Settings;
 use nix::sys::prctl::set_child_subreaper;
 use runtime_core::console::Attached;
-use runtime_core::{Container, Create, ExitStatus, Runtime, config};
+use runtime_core::{Container, Create, ExitStatus, config};
 
 static KEEP: Flag = Flag::switch("keep", "do not delete the container when its program ends");
 
@@ -53,19 +54,19 @@ fn launch(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let wants_terminal = bundle.config.process.as_ref().is_some_and(|process| process.terminal);
     let request = Create { read: Some(bundle), ..request };
     let then = if args.on(&DETACH) { Then::Return } else { Then::Wait };
-    let runtime = settings.runtime();
     match Way::find(then, wants_terminal, args.path(&CONSOLE_SOCKET))? {
-        Way::Detached(terminal) => leave(&runtime, args.id(), Create { terminal, ..request }),
+        Way::Detached(terminal) => leave(settings, args.id(), Create { terminal, ..request }),
         Way::Attached(stdio) => stay(settings, args, stdio, request),
     }
 }
 
 /// What cannot be started is not left behind.
-fn leave(runtime: &Runtime, id: &str, request: Create) -> Result<Code, Failure> {
-    let mut container = runtime.create(id, &request)?;
+fn leave(settings: &Settings, id: &str, request: Create) -> Result<Code, Failure> {
+    let mut container = settings.runtime().create(id, &request)?;
+    debug::created(&settings.log);
     container.start().map(|()| Code::SUCCESS).map_err(|error| {
         // The error that counts is the start's.
-        let _ = runtime.delete_forced(id);
+        let _ = settings.runtime().delete_forced(id);
         error.into()
     })
 }
@@ -75,6 +76,7 @@ fn stay(settings: &Settings, args: &Args, stdio: Stdio, request: Create) -> Resu
     let (foreground, terminal) = Foreground::begin(stdio)?;
     let runtime = settings.runtime();
     let container = runtime.create(args.id(), &Create { terminal, ..request })?;
+    debug::created(&settings.log);
     let ended = follow(container, foreground, orphans);
     if ended.is_err() || !args.on(&KEEP) {
         let deleted = runtime.delete_forced(args.id());

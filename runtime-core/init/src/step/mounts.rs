@@ -23,6 +23,14 @@ pub(crate) fn propagation(init: &Init<'_>, path: Text, flags: u32) -> Done {
     Ok(sys::mount(c"", init.plan.text(path)?, c"", flags, c"")?)
 }
 
+/// `umount2(2)`.
+pub(crate) fn unmount(init: &Init<'_>, path: Text) -> Done {
+    match sys::umount_detach(init.plan.text(path)?) {
+        Err(Errno::ENOENT | Errno::EINVAL) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
 /// `open_tree(2)`.
 pub(crate) fn clone_tree(init: &mut Init<'_>, from: Text, recursive: u32, to: Slot) -> Done {
     let fd = sys::open_tree(sys::AT_FDCWD, init.plan.text(from)?, recursion(recursive))?;

@@ -17,7 +17,6 @@ fn another_process_joins_all_at_once_and_hops() {
             set-sid
             session-keyring "_ses.web1"
             open-path "/" -> root
-            rlimit 7 5 6
             affinity 1024 bytes
             bounding-set 0x0
             umask 0022
@@ -30,6 +29,7 @@ fn another_process_joins_all_at_once_and_hops() {
             capabilities 0x0 0x0 0x0
             ambient 0x0
             find-program /bin/sh:/usr/bin/sh
+            rlimit 7 5 6
             death-signal 0
             exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
         "#]],
@@ -52,7 +52,6 @@ fn another_process_in_a_user_namespace_becomes_its_root() {
             attach-cgroup s4
             attach-cgroup s5
             hide
-            rlimit 7 5 6
             join s6 user,mount,pid,ipc
             become-root without-groups
             hop
@@ -71,6 +70,7 @@ fn another_process_in_a_user_namespace_becomes_its_root() {
             capabilities 0x0 0x0 0x0
             ambient 0x0
             find-program /bin/sh:/usr/bin/sh
+            rlimit 7 5 6
             death-signal 0
             exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
         "#]],

@@ -29,6 +29,8 @@ fn host() -> Host {
         rootfs_parent: None,
         gid: 0,
         groups: Groups::Allowed,
+        open_files: 4096,
+        whole: Vec::new(),
         in_user_namespace: false,
         files: Vec::new(),
         kcore: false,
@@ -257,7 +259,7 @@ fn the_default_config_on_an_old_kernel() {
         text(create(&config(&document).unwrap(), &changed_host(change), &wishes()))
     };
     expect![[r#"
-          rlimit 7 1024 1024
+          loopback-up
         + open-proc -> proc
           reopen-null
         - set-attr root +0x1 -0x0 0x0

@@ -1,6 +1,9 @@
 //! Mounts, devices, propagation.
 
-use super::{Host, Value, changed_host, check, check_nodes, create, expect, hybrid, json, old, patched, same, text, wishes};
+use super::super::plan::{Ids, Source};
+use super::{
+    Host, Value, Wishes, changed_host, check, check_nodes, create, difference, expect, host, hybrid, json, old, patched, same, text, wishes,
+};
 
 #[test]
 fn a_read_only_bind_is_cloned_sealed_and_attached() {
@@ -8,12 +11,12 @@ fn a_read_only_bind_is_cloned_sealed_and_attached() {
         json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "ro"]}]}),
         same,
         expect![[r#"
-          attach mount -> target
-        + clone-tree "/srv" rec -> mount
-        + open-target "/data" dir -> target
-        + set-attr mount +0x1 -0x0 0x0
-        + attach mount -> target
-    "#]],
+              attach mount -> target
+            + clone-tree "/srv" rec -> mount
+            + open-target "/data" dir -> target
+            + set-attr mount +0x1 -0x20000e 0x0
+            + attach mount -> target
+        "#]],
     );
 }
 
@@ -27,7 +30,7 @@ fn a_read_only_bind_on_an_old_kernel_is_remounted() {
             + clone-tree "/srv" rec -> mount
             + open-target "/data" dir -> target
             + attach mount -> target keep
-            + remount-bind mount +0x1 -0x0
+            + remount-bind mount +0x1 -0x10e
         "#]],
     );
 }
@@ -53,13 +56,13 @@ fn rro_seals_the_mounts_below_too() {
         json!({"mounts": [{"destination": "/data", "source": "/srv", "type": "bind", "options": ["rbind", "rro", "noatime"]}]}),
         same,
         expect![[r#"
-          attach mount -> target
-        + clone-tree "/srv" rec -> mount
-        + open-target "/data" dir -> target
-        + set-attr mount +0x10 -0x70 0x0
-        + set-attr mount +0x1 -0x0 0x0 rec
-        + attach mount -> target
-    "#]],
+              attach mount -> target
+            + clone-tree "/srv" rec -> mount
+            + open-target "/data" dir -> target
+            + set-attr mount +0x10 -0x2000ff 0x0
+            + set-attr mount +0x1 -0x0 0x0 rec
+            + attach mount -> target
+        "#]],
     );
 }
 
@@ -326,4 +329,143 @@ fn a_shared_root_is_cut_off_from_its_parent() {
         + propagation "/" 0x100000
     "#]],
     );
+}
+
+#[test]
+fn an_id_mapped_mount_without_mappings_has_those_of_the_joined_user_namespace() {
+    let patch = json!({
+        "mounts": [{"destination": "/data", "source": "/srv", "options": ["bind", "idmap"]}],
+        "linux": {"namespaces": [{"type": "user", "path": "/proc/7/ns/user"}]}
+    });
+    let plan = create(&patched(&patch), &host(), &wishes()).unwrap();
+    let of = plan.sources.iter().find_map(|source| match source {
+        Source::Tree { id_map: Some(map), .. } => Some(map.ids.clone()),
+        _ => None,
+    });
+    assert_eq!(of, Some(Ids::Of("/proc/7/ns/user".into())));
+}
+
+#[test]
+fn what_is_below_the_root_is_bound_as_the_container_has_it() {
+    let mount = json!({"destination": "/r/data", "source": "/r/srv", "options": ["bind"]});
+    check(
+        json!({"mounts": [mount], "linux": {"namespaces": [{"type": "user"}],
+            "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}], "gidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}}),
+        same,
+        expect![[r#"
+            - clone mount,pid into-cgroup
+            - bring s3 gate
+            - bring s4 gate report
+            + clone user,mount,pid into-cgroup
+            + map-uid 0 1 1
+            + map-gid 0 1 1
+            + bring s3 tree /r rec
+            + bring s4 tree /dev rec
+            + bring s5 gate
+            + bring s6 gate report
+              propagation "/" 0x84000
+            - clone-tree "/r" rec -> mount
+            - attach-root mount -> "/r"
+            - clone-tree "/dev" rec -> mount
+            + set-attr s3 +0x0 -0x0 0x80000 rec
+            + attach-root s3 -> "/r"
+            + move s4 -> mount
+              open-target "/dev" dir -> target
+            + set-attr mount +0x0 -0x0 0x80000 rec
+              attach mount -> target
+            + clone-tree "/r/srv" -> mount
+            + open-target "/data" dir -> target
+            + attach mount -> target
+              meet 3
+            - park s3 s4
+            + park s5 s6
+        "#]],
+    );
+}
+
+#[test]
+fn a_bind_mount_with_flags_has_no_others() {
+    let mount = |options: &[&str]| json!({"mounts": [{"destination": "/data", "source": "/srv", "options": options}]});
+    check(
+        mount(&["bind"]),
+        same,
+        expect![[r#"
+          attach mount -> target
+        + clone-tree "/srv" -> mount
+        + open-target "/data" dir -> target
+        + attach mount -> target
+    "#]],
+    );
+    check(
+        mount(&["bind", "ro"]),
+        same,
+        expect![[r#"
+          attach mount -> target
+        + clone-tree "/srv" -> mount
+        + open-target "/data" dir -> target
+        + set-attr mount +0x1 -0x20000e 0x0
+        + attach mount -> target
+    "#]],
+    );
+    check(
+        mount(&["bind", "nodiratime"]),
+        same,
+        expect![[r#"
+          attach mount -> target
+        + clone-tree "/srv" -> mount
+        + open-target "/data" dir -> target
+        + set-attr mount +0x80 -0x20007f 0x0
+        + attach mount -> target
+    "#]],
+    );
+    check(
+        mount(&["bind", "dev"]),
+        |host| host.in_user_namespace = true,
+        expect![[r#"
+          attach mount -> target
+        + clone-tree "/srv" -> mount
+        + open-target "/data" dir -> target
+        + set-attr mount +0x0 -0x200004 0x0
+        + attach mount -> target
+    "#]],
+    );
+}
+
+#[test]
+fn a_master_of_terminals_is_never_a_node() {
+    check_nodes(json!({"linux": {"devices": [{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}]}}), same, expect![[""]]);
+}
+
+#[test]
+fn a_root_that_is_only_moved_leaves_no_whole_procfs_behind() {
+    let whole = |host: &mut Host| host.whole = vec!["/a/proc".into(), "/sys".into()];
+    let plan = |change: fn(&mut Host)| {
+        let mut host = changed_host(whole);
+        change(&mut host);
+        let wishes = |no_pivot| Wishes { no_pivot, ..wishes() };
+        let plan = |no_pivot| text(create(&patched(&json!({})), &host, &wishes(no_pivot)));
+        difference(&plan(false), &plan(true))
+    };
+    expect![[r#"
+          attach mount -> target
+        - pivot
+        + propagation "/a/proc" 0x84000
+        + unmount "/a/proc"
+        + propagation "/sys" 0x84000
+        + unmount "/sys"
+        + move-root
+    "#]]
+    .assert_eq(&plan(same));
+    expect![[r#"
+          attach mount -> target
+        - pivot
+        + open-path "/a/proc" -> target
+        + new-fs "tmpfs" "tmpfs"  0x1 -> mount
+        + attach mount -> target
+        + open-path "/sys" -> target
+        + new-fs "tmpfs" "tmpfs"  0x1 -> mount
+        + attach mount -> target
+        + move-root
+    "#]]
+    .assert_eq(&plan(|host| host.in_user_namespace = true));
 }

@@ -35,6 +35,8 @@ fn a_user_namespace_gets_its_mounts_and_limits_from_outside() {
             + open-target "/data" dir -> target
             + set-attr mount +0x0 -0x0 0x80000 rec
             + attach mount -> target
+              find-program /bin/sh:/usr/bin/sh
+            + rlimit 7 5 6
               meet 3
             - park s3 s4
             + park s6 s7
@@ -54,11 +56,12 @@ fn a_user_namespace_of_an_unprivileged_caller_has_the_callers_files() {
             + map-gid 0 100000 65536
               session-keyring "_ses.web1"
             + unshare ipc
-            + rlimit 7 5 6
               attach mount -> target
             + clone-tree "/srv" -> mount
             + open-target "/data" dir -> target
             + attach mount -> target
+              find-program /bin/sh:/usr/bin/sh
+            + rlimit 7 5 6
         "#]],
     );
 }
@@ -103,6 +106,8 @@ fn a_user_namespace_beside_a_joined_one_is_hopped_into() {
             + open-target "/data" dir -> target
             + set-attr mount +0x0 -0x0 0x80000 rec
             + attach mount -> target
+              find-program /bin/sh:/usr/bin/sh
+            + rlimit 7 5 6
               meet 3
             - park s3 s4
             + park s7 s8
@@ -209,13 +214,13 @@ fn clocks_with_offsets_are_hopped_into_once_the_offsets_are_written() {
         time(json!({"monotonic": {"secs": 7, "nanosecs": 8}, "boottime": {"secs": -9}})),
         same,
         expect![[r#"
-        - clone mount,pid into-cgroup
-        + clone into-cgroup
-          death-signal 9
-        + unshare time
-        + write-file "/proc/self/timens_offsets" "monotonic 7 8\nboottime -9 0\n"
-        + hop mount,pid
-    "#]],
+            - clone mount,pid into-cgroup
+            + clone into-cgroup
+              death-signal 9
+            + unshare time
+            + write-file "/proc/self/timens_offsets" "monotonic 7 8\nboottime -9 0\n"
+            + hop mount,pid
+        "#]],
     );
 }
 
@@ -233,12 +238,12 @@ fn clocks_without_offsets_come_with_the_clone_or_on_an_old_kernel_with_a_hop() {
         time(json!({})),
         old,
         expect![[r#"
-        - clone mount,pid into-cgroup
-        + clone into-cgroup
-          death-signal 9
-        + unshare time
-        + hop mount,pid
-    "#]],
+            - clone mount,pid into-cgroup
+            + clone into-cgroup
+              death-signal 9
+            + unshare time
+            + hop mount,pid
+        "#]],
     );
 }
 

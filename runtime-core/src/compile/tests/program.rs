@@ -48,15 +48,15 @@ fn wishes_change_what_they_are_about() {
         json!({}),
         |wishes| wishes.notify = Some("/run/notify".into()),
         expect![[r#"
-          attach mount -> target
-        + clone-tree "/run/notify" -> mount
-        + open-target "/run/notify" dir -> target
-        + set-attr mount +0x1 -0x0 0x0
-        + attach mount -> target
-          park s3 s4
-        - exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
-        + exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root", "NOTIFY_SOCKET=/run/notify/notify.sock"]
-    "#]],
+              attach mount -> target
+            + clone-tree "/run/notify" -> mount
+            + open-target "/run/notify" dir -> target
+            + set-attr mount +0x1 -0x20000e 0x0
+            + attach mount -> target
+              park s3 s4
+            - exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
+            + exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root", "NOTIFY_SOCKET=/run/notify/notify.sock"]
+        "#]],
     );
     check_wish(
         json!({}),
@@ -71,11 +71,25 @@ fn wishes_change_what_they_are_about() {
 
 #[test]
 fn limits_are_set_before_rights_are_lost() {
+    let limit = |kind: &str, hard: u64| json!({"type": kind, "soft": 5, "hard": hard});
+    check(
+        json!({"process": {"rlimits": [limit("RLIMIT_CORE", 6), limit("RLIMIT_NOFILE", 4097)]}}),
+        same,
+        expect![[r#"
+          session-keyring "_ses.web1"
+        + rlimit 4 5 6
+        + rlimit 7 5 4097
+    "#]],
+    );
+}
+
+#[test]
+fn the_init_itself_does_not_have_to_live_with_few_files() {
     check(
         json!({"process": {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 5, "hard": 6}]}}),
         same,
         expect![[r#"
-          session-keyring "_ses.web1"
+          find-program /bin/sh:/usr/bin/sh
         + rlimit 7 5 6
     "#]],
     );
