@@ -150,6 +150,6 @@ fn what_only_mount_setattr_can_do_is_refused_by_name() {
         });
         let error = world.runtime.create(&id, &Create { kernel: OLD, ..Create::of(&bundle) }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.to_string().contains(&format!("/data: {words} needs mount_setattr(2), Linux 5.12")), "{error}");
+        assert!(error.to_string().contains(&format!("/data: {words} needs mount_setattr(2), Linux 5.14")), "{error}");
     }
 }

@@ -198,7 +198,7 @@ pub enum Op {
         /// 1: with the mounts below.
         recursive: u32,
     },
-    /// `mount(2)` with `MS_REMOUNT | MS_BIND` on an open mount that is attached, keeping the flags it has: before Linux 5.12.
+    /// `mount(2)` with `MS_REMOUNT | MS_BIND` on an open mount that is attached, keeping the flags it has: before Linux 5.14.
     RemountBind {
         /// The mount.
         mount: Slot,
@@ -347,7 +347,7 @@ pub enum Op {
     ReadOnlyPath {
         /// The container's path.
         path: Text,
-        /// The private procfs, where it takes `mount(2)`: before Linux 5.12. Else [`Slot::NONE`].
+        /// The private procfs, where it takes `mount(2)`: before Linux 5.14. Else [`Slot::NONE`].
         proc: Slot,
     },
     /// Open the container's `/dev/null`, and see that it is the null device.

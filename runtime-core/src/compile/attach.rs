@@ -1,4 +1,4 @@
-//! A mount's flags and its place. A detached mount is sealed, then attached; before Linux 5.12, which brought `mount_setattr(2)`, only an
+//! A mount's flags and its place. A detached mount is sealed, then attached; before Linux 5.14, which has all of `mount_setattr(2)`, only an
 //! attached one takes flags, so there the order is the other.
 
 use super::plan::{Builder, scratch};

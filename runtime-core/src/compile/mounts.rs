@@ -200,7 +200,7 @@ fn needs_setattr(host: &Host, mount: &Mount) -> Result<()> {
         return Ok(());
     }
     let what = if id_map.is_some() { "an id-mapped mount" } else { "a recursive option" };
-    let why = format!("config.json: mounts {}: {what} needs mount_setattr(2), Linux 5.12", mount.destination);
+    let why = format!("config.json: mounts {}: {what} needs mount_setattr(2), Linux 5.14", mount.destination);
     Err(Error::new(ErrorKind::Unsupported, why))
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Host {
     /// The capabilities the caller has: its permitted set.
     pub(crate) capabilities: u64,
-    /// `mount_setattr(2)`: Linux 5.12.
+    /// `mount_setattr(2)` with all flags of mounts: Linux 5.14.
     pub(crate) mount_setattr: bool,
     /// Is an `exec` enough to enter a new time namespace? Linux 6.1; before, it takes a fork.
     pub(crate) exec_enters_time: bool,
@@ -116,7 +116,7 @@ impl Host {
     /// The same host with another kernel.
     pub(crate) fn pretend(self, kernel: Option<Version>) -> Self {
         let Some(version) = kernel else { return self };
-        Self { mount_setattr: version >= (5, 12), exec_enters_time: version >= (6, 1), ..self }
+        Self { mount_setattr: version >= (5, 14), exec_enters_time: version >= (6, 1), ..self }
     }
 
     /// Is this source of a bind mount something other than a directory?
