@@ -190,7 +190,7 @@ fn a_failure_after_the_gate_is_named_whatever_create_was_asked_for() {
     for request in requests {
         let mut container = world.runtime.create(&id, &request).unwrap();
         let error = container.start().unwrap_err();
-        assert_eq!(error.to_string(), "exec /text: exec format error (ENOEXEC)", "{request:?}");
+        assert_eq!(error.to_string(), "exec /etc/passwd: exec format error (ENOEXEC)", "{request:?}");
         container.delete().unwrap();
     }
 }
