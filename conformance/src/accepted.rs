@@ -64,6 +64,8 @@ pub(crate) const ACCEPTED: &[Accepted] = &[
         "/dev/mqueue directory 1777 65534:65534 *",
         "the queues of an ipc namespace that is joined are its owner's",
     ),
+    lines("rlimits/few-files", "exits", "run 1", "run 0", "the init takes what files it needs before the limit is lowered"),
+    lines("rlimits/few-files", "stdout", "", "5", "the init takes what files it needs before the limit is lowered"),
     lines("user/group-too-big", "id", "*groups=10(wheel),20,1000(alice)", "*groups=4294967294", "it is what was asked for"),
     lines("user/group-too-big", "status", "Groups: 10 20 1000", "Groups: 4294967294", "it is what was asked for"),
     lines(
