@@ -219,11 +219,14 @@ clean() {
 	podman rm -f -a -t 0
 }
 
-# Whatever the page says: can this user have containers here at all?
+# Whatever the page says: can this user have containers here at all? The user's namespace is not always there the first time.
 usable() {
 	local said
-	said=$({ podman load -q -i "$work/image.tar" && podman --runtime /usr/local/sbin/runtime-shim run --rm busybox true; } 2>&1 </dev/null) ||
-		unable "podman cannot run a container here: $(tail -n 1 <<<"$said")"
+	for _ in 1 2 3; do
+		said=$({ podman load -q -i "$work/image.tar" && podman --runtime /usr/local/sbin/runtime-shim run --rm busybox true; } 2>&1 </dev/null) && return
+		podman system migrate >/dev/null 2>&1
+	done
+	unable "podman cannot run a container here: $(tail -n 1 <<<"$said")"
 }
 
 # podman_steps STEP...: these, and what every user does.
