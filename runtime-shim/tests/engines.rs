@@ -340,6 +340,20 @@ fn buildah_kills_without_a_signal_and_knows_every_status() {
 }
 
 #[test]
+fn a_container_that_waits_for_its_start_ends_by_what_ends_a_process() {
+    let Some(world) = World::with_containers() else { return };
+    let bundle = world.bundle("sleep 100");
+    world.shim(&["create", "--bundle", &bundle, "c1"]).ok();
+    for signal in ["WINCH", "CONT"] {
+        world.shim(&["kill", "c1", signal]).ok();
+        assert_eq!(world.state("c1")["status"], "created", "{signal}");
+    }
+    world.shim(&["kill", "c1", "TERM"]).ok();
+    until("stopped", || world.state("c1")["status"] == "stopped");
+    world.shim(&["delete", "c1"]).ok();
+}
+
+#[test]
 fn a_container_is_paused_and_resumed() {
     let Some(world) = World::with_containers() else { return };
     let bundle = world.bundle("sleep 100");

@@ -7,11 +7,19 @@ use super::start::not_running;
 use crate::config::Membership;
 use crate::error::{Error, Result};
 use crate::pidfd::Pidfd;
+use crate::state::Status;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
 
 const KILL: i32 = Signal::SIGKILL as i32;
+
+/// `signal(7)`: is it the end of a process that does not handle it?
+fn ends_a_process(signal: i32) -> bool {
+    use Signal::{SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
+    let harmless = [SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH];
+    signal != 0 && !harmless.iter().any(|harmless| *harmless as i32 == signal)
+}
 
 impl Container {
     /// Sends a signal to the first process; SIGKILL to all, where its end does not end them.
@@ -22,6 +30,14 @@ impl Container {
         let init = self.record.init.ok_or_else(not_running)?;
         if signal == KILL && !self.has_own_pids() {
             return self.kill_those_who_stay();
+        }
+        if ends_a_process(signal) && self.has_own_pids() && self.status()? == Status::Created {
+            // Not while it is being started.
+            let _entry = self.store.lock(self.id())?;
+            if self.status()? == Status::Created {
+                // The first process of a pid namespace hears only what it handles, and there is no program yet that could.
+                return init.signal(KILL);
+            }
         }
         init.signal(signal)?;
         if signal == KILL {

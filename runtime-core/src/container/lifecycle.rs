@@ -66,7 +66,9 @@ pub(super) fn deliver_listener(child: &mut Child<'_>, seccomp: Option<&LinuxSecc
     if let Some(metadata) = seccomp.listener_metadata() {
         message["metadata"] = metadata.as_str().into();
     }
-    let agent = socket::connect(path).map_err(|error| error.during("linux.seccomp.listenerPath"))?;
+    // The second half is what runc's users look for.
+    let connect = "linux.seccomp.listenerPath: failed to connect with seccomp agent";
+    let agent = socket::connect(path).map_err(|error| error.during(connect))?;
     socket::send_with_fd(agent, listener, message.to_string().as_bytes())
         .map_err(|errno| Error::call("sendmsg", path, errno).during("linux.seccomp.listenerPath"))
 }

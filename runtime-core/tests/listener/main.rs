@@ -205,9 +205,27 @@ fn a_listener_that_nobody_takes_is_an_error_and_leaves_nothing() {
     let before = world.look();
     let gone = world.dir.join("gone.sock");
     for (path, why) in [
-        (deaf.as_path(), format!("linux.seccomp.listenerPath: connect {}: connection refused (ECONNREFUSED)", deaf.display())),
-        (&gone, format!("linux.seccomp.listenerPath: connect {}: no such file or directory (ENOENT)", gone.display())),
-        (&file, format!("linux.seccomp.listenerPath: connect {}: connection refused (ECONNREFUSED)", file.display())),
+        (
+            deaf.as_path(),
+            format!(
+                "linux.seccomp.listenerPath: failed to connect with seccomp agent: connect {}: connection refused (ECONNREFUSED)",
+                deaf.display()
+            ),
+        ),
+        (
+            &gone,
+            format!(
+                "linux.seccomp.listenerPath: failed to connect with seccomp agent: connect {}: no such file or directory (ENOENT)",
+                gone.display()
+            ),
+        ),
+        (
+            &file,
+            format!(
+                "linux.seccomp.listenerPath: failed to connect with seccomp agent: connect {}: connection refused (ECONNREFUSED)",
+                file.display()
+            ),
+        ),
         (Path::new("agent.sock"), "config.json: linux.seccomp.listenerPath: \"agent.sock\" is not absolute".to_owned()),
     ] {
         let bundle = bundle(&world, &id, notifying(path, &["mkdir"]), "true");
