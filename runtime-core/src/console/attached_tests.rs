@@ -95,7 +95,7 @@ fn a_terminal_that_is_closed_and_opened_again_goes_on() {
 
 #[test]
 fn what_others_keep_writing_is_not_waited_for() {
-    let Session { attached, screen, .. } = session("trap '' HUP; yes & sleep 0.2; exit 4");
+    let Session { attached, screen, .. } = session("trap '' HUP; timeout 3 yes & sleep 0.2; exit 4");
     let reader = thread::spawn(move || text(screen).len());
     assert_eq!(attached.run().unwrap(), ExitStatus::Code(4));
     reader.join().unwrap();
