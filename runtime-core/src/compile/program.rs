@@ -25,19 +25,9 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
     if let Some(process) = &config.process {
         let at_most = if config.namespaces.user.is_private() { ALL } else { host.capabilities };
         let may_set_groups = identity::may_set_groups(config, process, host)?;
-        surroundings(plan, config);
-        let filtering = Filtering::of(config, process, host)?;
-        // A filter that is there already may be about the call.
-        let early = filtering.is_early();
-        if early {
-            limits::lower(plan, process, host);
-        }
-        filter = Some(filtering);
-        lower(plan, process, &Lowering { at_most, may_set_groups, fresh: true, config }, filter.as_ref());
-        find(plan, process, wishes);
-        if !early {
-            limits::lower(plan, process, host);
-        }
+        let to = Lowering { at_most, may_set_groups, fresh: true, config };
+        let loaded = filter.insert(Filtering::of(config, process, host)?);
+        become_the_program(plan, process, (host, wishes), (&to, loaded));
     }
     plan.about("process");
     // From here on a dead parent is noticed at the meeting, and a parent that has gone its way must not be taken for a dead one.
@@ -61,21 +51,12 @@ pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, (h
     let at_most = if inside.has_user_namespace { ALL } else { host.capabilities };
     let may_set_groups = identity::may_set_groups(inside.config, process, host)?;
     let filter = Filtering::of(inside.config, process, host)?;
-    let early = filter.is_early();
-    let filter = Some(filter);
-    surroundings(plan, inside.config);
-    if early {
-        limits::lower(plan, process, host);
-    }
-    lower(plan, process, &Lowering { at_most, may_set_groups, fresh: false, config: inside.config }, filter.as_ref());
-    find(plan, process, wishes);
-    if !early {
-        limits::lower(plan, process, host);
-    }
+    let to = Lowering { at_most, may_set_groups, fresh: false, config: inside.config };
+    become_the_program(plan, process, (host, wishes), (&to, &filter));
     plan.about("process");
     plan.push(Op::DeathSignal { signal: 0 });
-    Filtering::load(filter.as_ref(), plan, When::Parked);
-    Filtering::load(filter.as_ref(), plan, When::Last);
+    Filtering::load(Some(&filter), plan, When::Parked);
+    Filtering::load(Some(&filter), plan, When::Last);
     exec(plan, process, &[]);
     Ok(())
 }
@@ -147,10 +128,23 @@ struct Lowering<'a> {
     config: &'a Config,
 }
 
+/// All that the program is, but for running. Fewer files come last, or before a filter that may be about the call.
+fn become_the_program(plan: &mut Builder, process: &Process, (host, wishes): (&Host, &Wishes), (to, filter): (&Lowering<'_>, &Filtering)) {
+    surroundings(plan, to.config);
+    if filter.is_early() {
+        limits::lower(plan, process, host);
+    }
+    lower(plan, process, to, filter);
+    find(plan, process, wishes);
+    if !filter.is_early() {
+        limits::lower(plan, process, host);
+    }
+}
+
 /// Gives up, step by step, what the program shall not have.
-fn lower(plan: &mut Builder, process: &Process, to: &Lowering<'_>, filter: Option<&Filtering>) {
+fn lower(plan: &mut Builder, process: &Process, to: &Lowering<'_>, filter: &Filtering) {
     schedule(plan, process, to);
-    Filtering::load(filter, plan, When::Early);
+    Filtering::load(Some(filter), plan, When::Early);
     if process.no_new_privileges {
         plan.about("process.noNewPrivileges");
         plan.push(Op::NoNewPrivs);
