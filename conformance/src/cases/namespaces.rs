@@ -62,7 +62,7 @@ fn joined() -> Vec<Case> {
             second(vec![
                 Edit::Set("/linux/namespaces/0", json!({"type": "pid", "path": "/proc/{pid}/ns/pid"})),
                 Edit::Set("/linux/namespaces/1", json!({"type": "network", "path": "/proc/{pid}/ns/net"})),
-                Edit::Set("/process/args", json!(["/bin/sh", "-c", "cd /proc; echo [0-9]* | wc -w; cat /proc/1/comm; exit 7"])),
+                Edit::Set("/process/args", json!(["/bin/sh", "-c", "cd /proc; set -- [0-9]*; echo $#; cat /proc/1/comm; exit 7"])),
             ]),
             call(&["run", "--bundle", "{dir}/second", "{id}-b"]).exits(7),
             exec(&[], "cat /proc/1/comm"),
