@@ -28,7 +28,7 @@ first_contact() {
 plain() {
 	run --rm busybox sh -c "$(facts)"
 	echo piped | run --rm -i busybox cat
-	fails run --rm busybox sh -c 'echo out; echo err >&2; exit 9'
+	fails run --rm busybox sh -c 'echo out; sleep 0.5; echo err >&2; exit 9'
 	run --rm -e NAME=value -w /www --hostname box --add-host there:10.1.2.3 busybox sh -c 'echo $NAME; pwd; hostname; grep there /etc/hosts'
 }
 
