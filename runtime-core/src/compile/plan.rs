@@ -6,7 +6,7 @@ use runtime_init::{Blob, Op, Slot, Text, Texts};
 use std::path::PathBuf;
 
 /// A compiled plan: everything a child will do, in order, and what it needs for that.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
     /// The steps, in order.
     pub(crate) steps: Vec<Step>,

@@ -13,6 +13,7 @@ use crate::compile::{Plan, UserNamespace};
 use crate::config::IdMapping;
 use crate::error::{Error, Result};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::libc::{CLONE_PIDFD, CLONE_VFORK, CLONE_VM, SIGCHLD};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
@@ -119,7 +120,7 @@ pub(super) fn launch(launch: &Launch<'_>) -> Result<Cloned> {
     let recorder = sys::Recorder::map(plan.as_fd())?;
     let program = exe::program()?;
     let (moves, last) = moves(launch, [theirs.as_raw_fd(), plan.as_raw_fd(), program.as_raw_fd()], first);
-    let (pid, pidfd, lent) = clone(launch, moves, (first, last), theirs.as_raw_fd())?;
+    let (pid, pidfd, lent) = clone(launch, moves, (first, last))?;
     Ok(Cloned { pid, pidfd, control, recorder, lent })
 }
 
@@ -154,7 +155,7 @@ fn moves(launch: &Launch<'_>, fixed: [RawFd; 3], first: RawFd) -> (Vec<Move>, Ra
     (order(&wanted, spare), last)
 }
 
-fn clone(launch: &Launch<'_>, moves: Vec<Move>, (first, last): (RawFd, RawFd), control: RawFd) -> Result<(i32, OwnedFd, Lent)> {
+fn clone(launch: &Launch<'_>, moves: Vec<Move>, (first, last): (RawFd, RawFd)) -> Result<(i32, OwnedFd, Lent)> {
     let number = std::ffi::CString::new(first.to_string()).unwrap_or_default();
     let mut stack = Box::<[u8]>::new_uninit_slice(STACK);
     let shape = &launch.plan.clone;
@@ -166,7 +167,7 @@ fn clone(launch: &Launch<'_>, moves: Vec<Move>, (first, last): (RawFd, RawFd), c
         program: first + Slot::SELF.0.cast_signed(),
         argv: [c"runtime-init".as_ptr().cast(), number.as_ptr().cast(), std::ptr::null()],
         envp: [std::ptr::null()],
-        user: user.map(|user| Wait { control, clear_groups: user.clear_groups }),
+        user: user.map(|user| Wait { control: first + Slot::CONTROL.0.cast_signed(), clear_groups: user.clear_groups }),
         errno: AtomicI32::new(0),
     });
     let mut pidfd: RawFd = -1;
@@ -205,16 +206,6 @@ extern "C" fn child(script: *const u8) -> ! {
 }
 
 fn follow(script: &Script) -> raw::Result<()> {
-    if let Some(wait) = script.user {
-        const PR_SET_PDEATHSIG: u32 = 1;
-        raw::prctl(PR_SET_PDEATHSIG, 9, 0)?;
-        raw::read(wait.control, &mut [0])?;
-        if wait.clear_groups {
-            raw::setgroups(&[])?;
-        }
-        raw::setgid(0)?;
-        raw::setuid(0)?;
-    }
     for at in 0..script.count {
         // SAFETY: the parent's list has that many entries, and stays.
         let step = unsafe { script.moves.add(at).read() };
@@ -225,12 +216,30 @@ fn follow(script: &Script) -> raw::Result<()> {
         }
     }
     raw::close_from(script.last)?;
+    if let Some(wait) = script.user {
+        become_root(wait)?;
+    }
     // SAFETY: both tables end with a null pointer, and their strings stay.
     Err(unsafe { raw::execveat(script.program, script.argv.as_ptr(), script.envp.as_ptr()) })
 }
 
+/// Waits for the maps. Every copy of the parent's end of the control socket is closed by now, so that its death is the end of the
+/// file: a child that waited on, with the lock and the cgroup of the caller in its hands, would never be found.
+fn become_root(wait: Wait) -> raw::Result<()> {
+    if raw::read(wait.control, &mut [0])? == 0 {
+        raw::exit(1);
+    }
+    if wait.clear_groups {
+        raw::setgroups(&[])?;
+    }
+    raw::setgid(0)?;
+    raw::setuid(0)
+}
+
 /// A user namespace with these maps, for id-mapped mounts: it lives as long as the descriptor or a mount does.
 pub(crate) fn user_namespace(uid_mappings: &[IdMapping], gid_mappings: &[IdMapping]) -> Result<OwnedFd> {
+    let (theirs, ours) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(|errno| Error::call("pipe2", "a user namespace", errno))?;
+    let held = theirs.as_raw_fd();
     let mut stack = Box::<[u8]>::new_uninit_slice(STACK);
     let flags = (CLONE_VM | nix::libc::CLONE_NEWUSER).cast_unsigned();
     let args = CloneArgs {
@@ -242,8 +251,8 @@ pub(crate) fn user_namespace(uid_mappings: &[IdMapping], gid_mappings: &[IdMappi
     };
     let mut before = SigSet::empty();
     let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
-    // SAFETY: the stack lives until the child is reaped below; `wait_for_death` makes one raw system call and touches nothing.
-    let result = unsafe { raw::clone3(&args, wait_for_death, std::ptr::null()) };
+    // SAFETY: the stack and the number live until the child is reaped below; `hold` makes raw system calls and touches nothing else.
+    let result = unsafe { raw::clone3(&args, hold, (&raw const held).cast()) };
     let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
     let pid = result.map_err(|errno| Error::call("clone3", "a user namespace", Errno::from_raw(errno.0)))?;
     let user = UserNamespace {
@@ -255,14 +264,43 @@ pub(crate) fn user_namespace(uid_mappings: &[IdMapping], gid_mappings: &[IdMappi
     };
     let path = format!("/proc/{pid}/ns/user");
     let namespace = super::maps::write_maps(pid, &user).and_then(|()| File::open(&path).map_err(|error| Error::io("open", &path, error)));
-    let _ = nix::sys::signal::kill(Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    drop(ours);
     while waitpid(Pid::from_raw(pid), None) == Err(Errno::EINTR) {}
     namespace.map(OwnedFd::from)
 }
 
-/// A process that only holds a namespace open.
-extern "C" fn wait_for_death(_: *const u8) -> ! {
-    loop {
-        raw::pause();
+/// A process that only holds a namespace open, as long as the other end of this pipe is.
+extern "C" fn hold(pipe: *const u8) -> ! {
+    // SAFETY: `user_namespace` passes a number that lives until this process has ended.
+    let pipe = unsafe { *pipe.cast::<RawFd>() };
+    let _ = raw::dup3(pipe, 0, 0).and_then(|()| raw::close_from(1)).and_then(|()| raw::read(0, &mut [0]));
+    raw::exit(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{Launch, launch};
+    use crate::compile::{Plan, UserNamespace};
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    use nix::unistd::Pid;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_child_that_waits_for_its_maps_ends_with_its_parent() {
+        let user =
+            UserNamespace { uid_mappings: Vec::new(), gid_mappings: Vec::new(), rlimits: Vec::new(), privileged: true, clear_groups: true };
+        let mut plan = Plan::default();
+        plan.clone.namespaces = nix::libc::CLONE_NEWUSER.cast_unsigned();
+        plan.clone.user = Some(user);
+        let launched = launch(&Launch { plan: &plan, fds: Vec::new(), stdio: [None; 3], preserve: 0, cgroup: None, fail_at: None });
+        let child = launched.unwrap();
+        // As its death would close it.
+        drop(child.control);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while waitpid(Pid::from_raw(child.pid), Some(WaitPidFlag::WNOHANG)).unwrap() == WaitStatus::StillAlive {
+            assert!(Instant::now() < deadline, "it waits for somebody who is dead");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }

@@ -116,12 +116,6 @@ pub fn exit(code: i32) -> ! {
     }
 }
 
-/// `ppoll(2)` of nothing, without end.
-pub fn pause() {
-    // SAFETY: no memory is involved.
-    let _ = unsafe { syscall!(PPOLL, 0usize, 0usize, 0usize, 0usize, 0usize) };
-}
-
 /// `unshare(2)`.
 pub fn unshare(kind: u32) -> Result<()> {
     // SAFETY: no memory is involved.
