@@ -158,6 +158,6 @@ fn tell(args: &Args, suite: &Suite, rows: &[Row]) -> io::Result<ExitCode> {
     if let Some(file) = &args.html {
         fs::write(file, report::html::render(suite, rows))?;
     }
-    let failed = rows.iter().flat_map(|row| &row.verdicts).filter(|verdict| !verdict.failures.is_empty()).count();
+    let failed = rows.iter().flat_map(|row| &row.verdicts).filter(|verdict| !verdict.is_passed()).count();
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

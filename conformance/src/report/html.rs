@@ -18,7 +18,7 @@ pub(crate) fn render(suite: &Suite, rows: &[Row]) -> String {
     let _ = writeln!(text, "<h1>Conformance</h1><p>{} cases{}</p>", rows.len(), reference(suite));
     text.push_str("<table><thead><tr><th>case</th>");
     for (at, runtime) in suite.runtimes.iter().enumerate() {
-        let passed = rows.iter().filter(|row| row.verdicts.get(at).is_some_and(|verdict| verdict.failures.is_empty())).count();
+        let passed = rows.iter().filter(|row| row.verdicts.get(at).is_some_and(Verdict::is_passed)).count();
         let _ = write!(text, "<th>{}<br><small>{passed} of {}</small></th>", escape(&name(runtime)), rows.len());
     }
     text.push_str("</tr></thead>\n");
@@ -36,12 +36,12 @@ fn reference(suite: &Suite) -> String {
 }
 
 fn cell(verdict: &Verdict) -> String {
-    let (class, word) = match (verdict.failures.len(), verdict.accepted.len()) {
+    let (class, word) = match (verdict.objections().count(), verdict.accepted.len()) {
         (0, 0) => ("ok", "ok".to_owned()),
         (0, n) => ("differs", format!("ok, {n} accepted")),
         (n, _) => ("no", format!("{n} against it")),
     };
-    let failures = verdict.failures.iter().map(|why| format!("<li>{}</li>", escape(why)));
+    let failures = verdict.objections().map(|why| format!("<li>{}</li>", escape(why)));
     let accepted = verdict.accepted.iter().map(|(what, why)| format!("<li>{} <small>{}</small></li>", escape(what), escape(why)));
     let items: String = failures.chain(accepted).collect();
     match items.as_str() {

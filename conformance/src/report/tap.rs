@@ -10,9 +10,9 @@ pub(crate) fn render(suite: &Suite, rows: &[Row]) -> String {
     for row in rows {
         for (runtime, verdict) in suite.runtimes.iter().zip(&row.verdicts) {
             number += 1;
-            let ok = if verdict.failures.is_empty() { "ok" } else { "not ok" };
+            let ok = if verdict.is_passed() { "ok" } else { "not ok" };
             let _ = writeln!(text, "{ok} {number} - {}: {} # {} ms", super::name(runtime), row.case.name, verdict.took_ms);
-            for why in &verdict.failures {
+            for why in verdict.objections() {
                 let _ = writeln!(text, "  # {}", why.replace('\n', " "));
             }
             for (what, why) in &verdict.accepted {
