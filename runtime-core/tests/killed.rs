@@ -5,6 +5,7 @@
 mod world;
 
 use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use runtime_core::{Create, Runtime};
@@ -111,4 +112,56 @@ fn nor_does_one_that_makes_user_namespaces_and_runs_hooks() {
         config["linux"]["gidMappings"] = map;
         config["hooks"] = json!({"createRuntime": [{"path": "/bin/true"}], "createContainer": [{"path": "/bin/true"}]});
     });
+}
+
+fn sh(script: &str) -> String {
+    let output = Command::new("sh").args(["-c", script]).output().unwrap();
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A process that holds a network namespace of its own.
+struct Holder(Child);
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Names, numbers, states, addresses. A carrier takes its time.
+fn interfaces() -> String {
+    sh("ip -o addr show up | cut -d'\\' -f1; ip -o link | sed s/NO-CARRIER,// | cut -d' ' -f1-3")
+}
+
+#[test]
+fn interfaces_in_a_namespace_that_outlives_a_killed_create_come_back() {
+    let Some(world) = World::new() else { return };
+    unshare(CloneFlags::CLONE_NEWNET).unwrap();
+    sh("ip link add v0 type veth peer name v1; ip addr add 10.1.2.3/24 dev v0; ip link set v0 up; ip -6 addr flush dev v0");
+    let holder = Holder(Command::new("unshare").args(["-n", "sleep", "1000"]).spawn().unwrap());
+    let path = format!("/proc/{}/ns/net", holder.0.id());
+    let own = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+    world::until("the namespace", || std::fs::read_link(&path).unwrap() != own);
+    let marker = world.dir.join("marker");
+    let script = format!("echo $$ >{0}.new; mv {0}.new {0}; exec sleep 1000", marker.display());
+    let bundle = world.bundle(&world.id("hooked"), |config| {
+        config["linux"]["netDevices"] = json!({"v0": {"name": "lan0"}, "v1": {}});
+        let all = config["linux"]["namespaces"].as_array_mut().unwrap();
+        all.retain(|namespace| namespace["type"] != "network");
+        all.push(json!({"type": "network", "path": path}));
+        config["hooks"] = json!({"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", script]}]});
+    });
+    let there = || sh(&format!("nsenter -t {} -n ip -o link", holder.0.id()));
+    let (before, look) = (interfaces(), world.look());
+    let id = world.id("hooked");
+    let child = Holder(creator(&world, &bundle, &id));
+    world::until("the hook", || marker.exists());
+    assert!(there().contains("lan0@") && there().contains("v1@"), "{}", there());
+    drop(child);
+    sh(&format!("kill -9 $(cat {})", marker.display()));
+    assert!(world.runtime.delete_forced(&format!("{id}0")).unwrap().is_empty());
+    assert_eq!((interfaces(), there().lines().count()), (before.clone(), 1), "{}", there());
+    look.assert_unchanged(&world, "interfaces");
 }

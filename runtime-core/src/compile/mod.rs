@@ -24,6 +24,7 @@ mod tests;
 
 #[cfg(feature = "checkpoint")]
 pub(crate) use mount_points::mount_points;
+pub(crate) use namespaces::lend_route;
 pub(crate) use plan::{IdMap, Ids, Plan, Source, UserNamespace, point};
 pub(crate) use program::PINNED;
 pub(crate) use render::call;

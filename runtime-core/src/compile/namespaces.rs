@@ -1,13 +1,14 @@
 //! Namespaces and cgroups: which are new, which are joined, and in what order the kernel allows that.
 
 use super::limits;
-use super::plan::{Builder, Source, UserNamespace, point, scratch};
+use super::plan::{Builder, Plan, Source, UserNamespace, point, scratch};
 use super::{Inside, Wishes};
 use crate::config::{Config, IdMapping, Membership, MountWhat, Namespaces, Process, TimeOffsets};
 use crate::error::{Error, Result};
 use crate::host::{Cgroups, Host};
 use nix::libc::{CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, SIGKILL};
 use runtime_init::Op;
+use std::path::Path;
 
 pub(crate) const CLONE_NEWTIME: i32 = 0x80;
 
@@ -80,6 +81,15 @@ fn meet_for_devices(plan: &mut Builder, config: &Config, host: &Host) -> Result<
     plan.about("linux.netDevices");
     plan.push(Op::LendRoute { point: point::NETWORK });
     Ok(())
+}
+
+/// The plan of a process that lends a way to the interfaces of a namespace, and then waits for its end.
+pub(crate) fn lend_route(namespace: &Path) -> Result<Plan> {
+    let mut plan = Builder::new();
+    plan.push(Op::DeathSignal { signal: SIGKILL.cast_unsigned() });
+    join(&mut plan, "network", CLONE_NEWNET, &Membership::Join(namespace.into()));
+    plan.push(Op::LendRoute { point: point::NETWORK });
+    plan.finish()
 }
 
 /// The kernel would say no more than "operation not permitted", or "invalid argument".

@@ -3,7 +3,7 @@
 use super::{Container, Create, Pivot, Runtime, Terminal, facts, lifecycle};
 use crate::cgroup::{Created, Placement, Scope};
 use crate::compile::{self, Plan, point};
-use crate::config::{self, Bundle, Config};
+use crate::config::{self, Bundle, Config, Membership};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{self, Kind, Place};
 use crate::host::{self, Host};
@@ -144,7 +144,7 @@ impl Attempt {
 
     /// A container that manages its own cgroups owns them: its own namespace, mounted writable.
     fn delegate(&self, config: &Config) -> Result<()> {
-        use crate::config::{Membership, MountWhat};
+        use crate::config::MountWhat;
         const READ_ONLY: u64 = 1;
         let writable = config.mounts.iter().any(|mount| mount.what == MountWhat::Cgroup && mount.options.set & READ_ONLY == 0);
         let Some(process) = config.process.as_ref().filter(|_| writable && config.namespaces.cgroup == Membership::New) else {
@@ -163,11 +163,7 @@ impl Attempt {
         loop {
             match child.next()? {
                 Event::Reached(point::CGROUP) => self.enter(child.pid(), config)?,
-                Event::Reached(point::NETWORK) => {
-                    let socket = child.take_socket()?;
-                    let devices = self.moved.insert(Move::between(child.pid(), socket)?);
-                    config.net_devices.iter().try_for_each(|(outside, inside)| devices.take(outside, inside))?;
-                }
+                Event::Reached(point::NETWORK) => self.move_interfaces(child, config)?,
                 Event::Reached(point::CLASS) => self.record.resctrl.iter().try_for_each(|group| group.join(child.pid()))?,
                 Event::Reached(point::HOOKS) => self.hooks(child, config)?,
                 Event::Reached(point::LISTENER) => {
@@ -180,6 +176,21 @@ impl Attempt {
             }
             child.go()?;
         }
+    }
+
+    /// A namespace that is joined does not end with a killed create: what it has of the host's is written down first.
+    fn move_interfaces(&mut self, child: &mut Child<'_>, config: &Config) -> Result<()> {
+        let Self { entry, record, moved, .. } = self;
+        let socket = child.take_socket()?;
+        let moving = moved.insert(Move::between(child.pid(), socket)?);
+        for (outside, inside) in &config.net_devices {
+            moving.take((outside, inside), |trail| {
+                let Membership::Join(path) = &config.namespaces.network else { return Ok(()) };
+                record.interfaces = Some((path.clone(), trail.clone()));
+                entry.write(record)
+            })?;
+        }
+        Ok(())
     }
 
     fn listener(&mut self, child: &mut Child<'_>, config: &Config) -> Result<()> {
@@ -221,6 +232,7 @@ impl Attempt {
         self.record.init = Identity::of(pid)?;
         self.record.cgroup = lifecycle::cgroup_value(&self.placement)?;
         self.record.phase = Phase::Created;
+        self.record.interfaces = None;
         #[cfg(feature = "checkpoint")]
         if !self.record.terminal {
             self.record.streams = crate::checkpoint::standard_streams(pid);
@@ -233,7 +245,7 @@ impl Attempt {
     pub(super) fn undo(self, mut error: Error) -> Error {
         // The kernel would not bring them back: what is virtual ends with its namespace.
         if let Some(moved) = self.moved {
-            moved.undo();
+            let _ = moved.undo();
         }
         if self.reached == Reached::Process && self.placement.oom_kills() > 0 {
             error = error.during("container init was OOM-killed (memory limit too low?)");

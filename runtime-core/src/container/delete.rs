@@ -1,10 +1,15 @@
 //! `delete`: only what `create` made, and all of it.
 
 use super::{Container, Runtime, lifecycle, placement};
+use crate::compile;
 use crate::error::{Error, ErrorKind, Result};
+use crate::network::Move;
+use crate::prepare::{self, Given};
 use crate::resctrl::Group;
-use crate::state::{Locked, Phase, Status};
+use crate::spawn::{Child, Launch};
+use crate::state::{Locked, Phase, Record, Status};
 use nix::sys::signal::Signal;
+use std::path::Path;
 
 impl Container {
     /// Deletes a container that has stopped, or was never started. Failed `poststop` hooks are returned; they change nothing.
@@ -57,6 +62,7 @@ fn destroy(entry: Locked) -> Result<Vec<Error>> {
         placement.thaw()?;
     }
     lifecycle::wait_for_end(&record)?;
+    let mut warnings = bring_back(&record);
     match record.phase {
         Phase::Created => lifecycle::sweep(&placement)?,
         // Its init, if it came so far, ends with its creator. Whoever else is there was there before.
@@ -64,5 +70,22 @@ fn destroy(entry: Locked) -> Result<Vec<Error>> {
     }
     record.resctrl.as_ref().map_or(Ok(()), Group::remove)?;
     entry.remove()?;
-    Ok(lifecycle::poststop(&record))
+    warnings.extend(lifecycle::poststop(&record));
+    Ok(warnings)
+}
+
+/// The host's interfaces that a killed create has left in somebody else's namespace. One that is gone has let go of them.
+fn bring_back(record: &Record) -> Vec<Error> {
+    let Some((path, trail)) = record.interfaces.as_ref().filter(|(path, _)| path.exists()) else { return Vec::new() };
+    route_to(path).map_or_else(|error| vec![error], |moving| moving.again(trail).map(Move::undo).unwrap_or_default())
+}
+
+/// A way to the interfaces of a namespace: a process goes there, lends its socket, and ends.
+fn route_to(namespace: &Path) -> Result<Move> {
+    let plan = compile::lend_route(namespace)?;
+    let fds = prepare::open(&plan, Given::default())?;
+    let mut child = Child::launch(&Launch { plan: &plan, fds, stdio: [None; 3], preserve: 0, cgroup: None, fail_at: None })?;
+    child.next()?;
+    let socket = child.take_socket()?;
+    Move::between(child.pid(), socket)
 }

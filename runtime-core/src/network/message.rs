@@ -4,6 +4,7 @@
 
 use nix::errno::Errno;
 use nix::libc;
+use serde::{Deserialize, Serialize};
 
 /// `IFLA_NEW_IFINDEX`: Linux 5.13; an older kernel keeps the number if it is free.
 const IFLA_NEW_IFINDEX: u16 = 49;
@@ -22,11 +23,20 @@ const LINK_HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
 
 /// An interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Link {
     pub(super) index: i32,
     pub(super) name: String,
     pub(super) is_up: bool,
+    /// Its hardware address, which goes with it wherever it goes.
+    hardware: Vec<u8>,
+}
+
+impl Link {
+    /// Is this the same interface, under whatever name and number?
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.hardware == other.hardware
+    }
 }
 
 /// An interface's new place: which, what it is called there, and its number there.
@@ -38,7 +48,7 @@ pub(super) struct Naming<'a> {
 }
 
 /// An address of an interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Address {
     pub(super) index: i32,
     family: u8,
@@ -188,9 +198,12 @@ fn answer(bytes: &[u8]) -> Option<(Answer, u16, usize)> {
 }
 
 fn link(body: &[u8]) -> Option<Link> {
-    let name = parts(body.get(LINK_HEADER..)?).find(|(kind, _)| *kind == libc::IFLA_IFNAME)?.1;
+    let part = |wanted| parts(body.get(LINK_HEADER..).unwrap_or_default()).find(|(kind, _)| *kind == wanted).map(|(_, value)| value);
+    let name = part(libc::IFLA_IFNAME)?;
     let name = String::from_utf8_lossy(name.strip_suffix(&[0]).unwrap_or(name)).into_owned();
-    Some(Link { index: u32_at(body, 4)?.cast_signed(), name, is_up: u32_at(body, 8)? & libc::IFF_UP.cast_unsigned() != 0 })
+    let is_up = u32_at(body, 8)? & libc::IFF_UP.cast_unsigned() != 0;
+    let hardware = part(libc::IFLA_ADDRESS).unwrap_or_default().to_vec();
+    Some(Link { index: u32_at(body, 4)?.cast_signed(), name, is_up, hardware })
 }
 
 fn address(body: &[u8]) -> Option<Address> {

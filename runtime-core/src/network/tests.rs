@@ -91,7 +91,7 @@ fn an_interface_moves_with_its_addresses_and_comes_back() {
     let mut other = other_namespace();
     let pid = other.id();
     let mut moving = Move::between(pid.cast_signed(), lent(pid)).unwrap();
-    moving.take("v0", "lan%d").unwrap();
+    moving.take(("v0", "lan%d"), |_| Ok(())).unwrap();
     let addresses = inside(pid, "addr show lan0");
     for part in
         ["mtu 1400", ",UP", "inet 10.1.2.3/24 brd 10.1.2.255 scope global", "inet 10.9.9.9 peer 10.9.9.8/32", "fd00::5/64 scope global"]
@@ -100,7 +100,7 @@ fn an_interface_moves_with_its_addresses_and_comes_back() {
     }
     assert!(!addresses.contains("127.0.0.9") && !addresses.contains("fd00::6"), "{addresses}");
     assert!(!sh("ip -br link").contains("v0"));
-    moving.undo();
+    assert!(moving.undo().is_empty());
     assert_eq!(sh("ip -br link show v0"), before);
     let addresses = sh("ip addr show v0");
     assert!(["10.1.2.3/24", "127.0.0.9", "fd00::5"].iter().all(|part| addresses.contains(part)), "{addresses}");
@@ -119,7 +119,7 @@ fn what_cannot_move_stays_and_says_why() {
     inside(pid, "link add taken type veth peer name other");
     let mut moving = Move::between(pid.cast_signed(), lent(pid)).unwrap();
     let mut check = |outside: &str, name: &str, expected: &str| {
-        assert_eq!(moving.take(outside, name).unwrap_err().to_string(), format!("linux.netDevices.{outside}: {expected}"));
+        assert_eq!(moving.take((outside, name), |_| Ok(())).unwrap_err().to_string(), format!("linux.netDevices.{outside}: {expected}"));
     };
     check("none", "none", "RTM_GETLINK none: no such device (ENODEV)");
     check("v0", "taken", "RTM_NEWLINK taken: file exists (EEXIST)");
@@ -127,7 +127,7 @@ fn what_cannot_move_stays_and_says_why() {
     check("lo", "lo1", "RTM_NEWLINK lo1: invalid argument (EINVAL)");
     // Two templates in a name are for the kernel to refuse: it has moved the interface by then.
     check("v0", "a%d%d", "RTM_NEWLINK a%d%d: invalid argument (EINVAL)");
-    moving.undo();
+    assert!(moving.undo().is_empty());
     assert!(sh("ip addr show v0").contains("10.1.2.3/24"));
     other.kill().unwrap();
     other.wait().unwrap();
@@ -143,8 +143,8 @@ fn a_number_that_is_taken_inside_is_replaced() {
     let pid = other.id();
     inside(pid, "link add one type veth peer name two");
     let mut moving = Move::between(pid.cast_signed(), lent(pid)).unwrap();
-    moving.take("v0", "v0").unwrap();
-    moving.take("v1", "w%d").unwrap();
+    moving.take(("v0", "v0"), |_| Ok(())).unwrap();
+    moving.take(("v1", "w%d"), |_| Ok(())).unwrap();
     let names = inside(pid, "-br link");
     assert!(names.contains("v0@") && names.contains("w0@"), "{names}");
     other.kill().unwrap();

@@ -5,6 +5,7 @@
 use super::Identity;
 use crate::config::Hook;
 use crate::error::{Error, ErrorKind, Result};
+use crate::network::Trail;
 use crate::resctrl::Group;
 use oci_spec::runtime::LinuxResources;
 use serde::{Deserialize, Serialize};
@@ -57,9 +58,9 @@ pub(crate) struct Record {
     /// Its class and monitoring group of Intel RDT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) resctrl: Option<Group>,
-    /// The namespaces that are not the runtime's: type → path of its file.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) namespaces: BTreeMap<String, PathBuf>,
+    /// The interfaces that a create under way has moved to a network namespace that does not end with it, and the path of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) interfaces: Option<(PathBuf, Trail)>,
     /// `hooks.poststart`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) poststart: Vec<Hook>,
@@ -97,7 +98,7 @@ impl Record {
             cgroup: None,
             resources: None,
             resctrl: None,
-            namespaces: BTreeMap::new(),
+            interfaces: None,
             poststart: Vec::new(),
             poststop: Vec::new(),
             terminal: false,
@@ -134,7 +135,9 @@ mod tests {
         record.init = Some(Identity { pid: 7, started: 8 });
         record.cgroup = Some(serde_json::json!({"paths": ["/a"]}));
         record.resources = serde_json::from_str(r#"{"memory":{"limit":5},"rdma":{"a":{"hcaHandles":1}},"unified":{"a.b":"c"}}"#).unwrap();
-        record.namespaces.insert("network".into(), "/proc/7/ns/net".into());
+        let link = r#"{"index":7,"name":"v0","is_up":true,"hardware":[1,2]}"#;
+        let moved = format!(r#"[{{"before":{link},"addresses":[],"index_inside":8}}]"#);
+        record.interfaces = serde_json::from_str(&format!(r#"["/proc/7/ns/net",{{"from":[1,2],"to":[1,3],"moved":{moved}}}]"#)).unwrap();
         record.poststop = vec![Hook { path: "/bin/true".into(), args: vec!["t".into()], env: Some(vec![]), timeout_s: Some(1) }];
         assert_eq!(Record::from_bytes(&record.to_bytes().unwrap()).unwrap(), record);
     }

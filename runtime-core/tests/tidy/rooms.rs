@@ -44,7 +44,7 @@ const ROOMS: &[Room] = &[
     room("runtime-core/src/notify", &["error", "pidfd", "socket"]),
     room("runtime-core/src/checkpoint", &["config", "error", "socket"]),
     room("runtime-core/src/hooks", &["config", "error", "pidfd"]),
-    room("runtime-core/src/state", &["config", "error", "pidfd", "resctrl"]),
+    room("runtime-core/src/state", &["config", "error", "network", "pidfd", "resctrl"]),
     room("runtime-core/src/compile", &["config", "error", "host"]),
     room("runtime-core/src/prepare", &["compile", "error", "spawn"]),
     room("runtime-core/src/network", &["error"]),
