@@ -142,11 +142,12 @@ impl std::error::Error for Error {
     }
 }
 
-/// An errno as users read it: `operation not permitted (EPERM)`.
+/// An errno as users read it, in `strerror(3)`'s words: `operation not permitted (EPERM)`.
 pub(crate) struct Words(pub(crate) Errno);
 
 impl Display for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({:?})", self.0.desc().to_lowercase(), self.0)
+        let said = std::io::Error::from(self.0).to_string().to_lowercase();
+        write!(f, "{} ({:?})", said.split(" (os error").next().unwrap_or_default(), self.0)
     }
 }

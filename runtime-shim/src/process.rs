@@ -23,7 +23,7 @@ pub(crate) static USER: Flag = Flag::text("user", "UID[:GID]", "run as this user
     .short("u")
     .more("Names are not looked up: the file that has them is the container's. Without a GID the container's group stays.");
 pub(crate) static ADDITIONAL_GIDS: Flag =
-    Flag::texts("additional-gids", "GID", "add a group, by number").short("g").more("The groups of the container's own process stay.");
+    Flag::numbers("additional-gids", "GID", "add a group, by number").short("g").more("The groups of the container's own process stay.");
 pub(crate) static PROCESS_LABEL: Flag = Flag::text("process-label", "LABEL", "the SELinux label").more("The default is the container's.");
 pub(crate) static APPARMOR: Flag =
     Flag::text("apparmor", "PROFILE", "the AppArmor profile").more("The profile must be loaded. The default is the container's.");
@@ -51,7 +51,7 @@ fn read(file: &Path, log: &Log) -> Result<Process, Failure> {
 
 /// A capability nobody has heard of cannot be granted; the spec asks for a warning, not an error.
 fn capability(name: &str, log: &Log) -> Option<Capability> {
-    let known = name.strip_prefix("CAP_").unwrap_or(name).parse().ok();
+    let known = name.strip_prefix("CAP_").and_then(|name| name.parse().ok());
     if known.is_none() {
         log.record(Level::Warning, &format!("ignoring the unknown capability {name:?}"));
     }
@@ -107,8 +107,10 @@ fn user(mut user: User, args: &Args) -> Result<User, Failure> {
         user.set_uid(uid);
         user.set_gid(gid.unwrap_or_else(|| user.gid()));
     }
-    let gid = |text| units::id(text).ok_or_else(|| Failure::new(messages::not_a("additional-gids", text, "a group's number")));
-    let added = args.texts(&ADDITIONAL_GIDS).map(gid).collect::<Result<Vec<u32>, Failure>>()?;
+    let gid = |number: i64| {
+        u32::try_from(number).map_err(|_| Failure::new(messages::not_a("additional-gids", &number.to_string(), "a group's number")))
+    };
+    let added = args.numbers(&ADDITIONAL_GIDS).map(gid).collect::<Result<Vec<u32>, Failure>>()?;
     if !added.is_empty() {
         user.set_additional_gids(Some(user.additional_gids().iter().flatten().copied().chain(added).collect()));
     }
@@ -182,7 +184,9 @@ mod tests {
             )
         };
         check("-c CAP_SYS_TIME c1 ls", sets, r#"["KILL", "SYS_TIME"] ["SYS_TIME"] [] []"#);
-        check("-c CAP_NOSUCH c1 ls", sets, r#"["KILL"] [] [] []"#);
+        for unknown in ["CAP_NOSUCH", "SYS_TIME", "cap_sys_time"] {
+            check(&format!("-c {unknown} c1 ls"), sets, r#"["KILL"] [] [] []"#);
+        }
     }
 
     #[test]

@@ -31,13 +31,8 @@ impl Container {
         if signal == KILL && !self.has_own_pids() {
             return self.kill_those_who_stay();
         }
-        if ends_a_process(signal) && self.has_own_pids() && self.status()? == Status::Created {
-            // Not while it is being started.
-            let _entry = self.store.lock(self.id())?;
-            if self.status()? == Status::Created {
-                // The first process of a pid namespace hears only what it handles, and there is no program yet that could.
-                return init.signal(KILL);
-            }
+        if self.ended_before_its_start(signal)? {
+            return Ok(());
         }
         init.signal(signal)?;
         if signal == KILL {
@@ -56,11 +51,29 @@ impl Container {
     /// [`ErrorKind::Call`](crate::ErrorKind::Call) if the cgroups cannot be read;
     /// [`ErrorKind::NotRunning`](crate::ErrorKind::NotRunning) if it has none, and has ended.
     pub fn kill_all(&self, signal: i32) -> Result<()> {
+        if self.ended_before_its_start(signal)? {
+            return Ok(());
+        }
         let placement = self.placement()?;
         match placement.is_none() {
             false => placement.kill_all(signal),
             true => self.kill_namespace(signal),
         }
+    }
+
+    /// The first process of a pid namespace hears only what it handles, and before the start there is no program that could: what ends a
+    /// process ends it all the same.
+    fn ended_before_its_start(&self, signal: i32) -> Result<bool> {
+        let Some(init) = self.record.init.filter(|_| ends_a_process(signal) && self.has_own_pids()) else { return Ok(false) };
+        if self.status()? != Status::Created {
+            return Ok(false);
+        }
+        // Not while it is being started.
+        let _entry = self.store.lock(self.id())?;
+        if self.status()? != Status::Created {
+            return Ok(false);
+        }
+        init.signal(KILL).map(|()| true)
     }
 
     /// The init is nobody special in a pid namespace that it shares: the others live on without it, and are killed even then.

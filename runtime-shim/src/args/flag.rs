@@ -41,6 +41,8 @@ pub(crate) enum Takes {
     Texts(&'static str),
     /// A whole number.
     Number(&'static str),
+    /// A whole number each time it is typed, in decimal; all count.
+    Numbers(&'static str),
     /// A time span such as `1m30s`.
     Duration(&'static str),
 }
@@ -80,6 +82,10 @@ impl Flag {
 
     pub(crate) const fn number(long: &'static str, value: &'static str, about: &'static str) -> Self {
         Self::new(long, Takes::Number(value), about)
+    }
+
+    pub(crate) const fn numbers(long: &'static str, value: &'static str, about: &'static str) -> Self {
+        Self::new(long, Takes::Numbers(value), about)
     }
 
     pub(crate) const fn duration(long: &'static str, value: &'static str, about: &'static str) -> Self {
@@ -135,6 +141,7 @@ impl Flag {
             Takes::Switch => units::boolean(text).map(Value::Switch),
             Takes::Text(_) | Takes::Texts(_) => Some(Value::Text(text.to_owned())),
             Takes::Number(_) => units::integer(text).map(Value::Number),
+            Takes::Numbers(_) => text.parse().ok().map(Value::Number),
             Takes::Duration(_) => units::duration(text).map(Value::Duration),
         }
     }
@@ -143,8 +150,13 @@ impl Flag {
     pub(crate) fn value_name(&self) -> Option<&'static str> {
         match self.takes {
             Takes::Switch => None,
-            Takes::Text(name) | Takes::Texts(name) | Takes::Number(name) | Takes::Duration(name) => Some(name),
+            Takes::Text(name) | Takes::Texts(name) | Takes::Number(name) | Takes::Numbers(name) | Takes::Duration(name) => Some(name),
         }
+    }
+
+    /// Does it count each time it is typed?
+    pub(crate) fn repeats(&self) -> bool {
+        matches!(self.takes, Takes::Texts(_) | Takes::Numbers(_))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The help pages, written from the tables.
 
-use super::{Flag, GLOBALS, Shown, Takes, Verb, global};
+use super::{Flag, GLOBALS, Shown, Verb, global};
 use crate::compat::table;
 use crate::verbs;
 use std::fmt::Write;
@@ -53,7 +53,7 @@ fn row(flag: &Flag) -> Option<(String, String)> {
     let with_value = |name: String| flag.value_name().map_or_else(|| name.clone(), |value| format!("{name} {value}"));
     let long = with_value(format!("--{}", flag.long));
     let names = flag.short.map_or_else(|| long.clone(), |short| format!("{long}, {}", with_value(format!("-{short}"))));
-    let often = if matches!(flag.takes, Takes::Texts(_)) { " (may be repeated)" } else { "" };
+    let often = if flag.repeats() { " (may be repeated)" } else { "" };
     Some((names, format!("{}{often}", flag.about)))
 }
 

@@ -130,6 +130,14 @@ impl Args {
         }
     }
 
+    /// Every number of a flag, in the order typed.
+    pub(crate) fn numbers<'a>(&'a self, flag: &'a Flag) -> impl Iterator<Item = i64> {
+        self.given.iter().filter(|(given, _)| given.long == flag.long).filter_map(|(_, value)| match value {
+            Value::Number(number) => Some(*number),
+            _ => None,
+        })
+    }
+
     /// The duration of a flag.
     pub(crate) fn duration(&self, flag: &Flag) -> Option<Duration> {
         match self.last(flag)? {

@@ -29,7 +29,7 @@ pub(crate) fn command(program: &str, globals: &Args) -> Result<Asked, Failure> {
         return Ok(Asked::Tell(crate::compat::version::text()));
     }
     match globals.words.split_first() {
-        Some((name, _)) if globals.on(&HELP) => topic(Some(name)),
+        Some((name, _)) if globals.on(&HELP) => Ok(Asked::Tell(find(name).map_or_else(|_| help::global(), help::verb))),
         Some((name, rest)) if name == "help" || name == "h" => topic(rest.first()),
         Some((name, rest)) => verb(program, find(name)?, rest),
         None => topic(None),
@@ -142,6 +142,7 @@ fn value_of<'a>(flag: &Flag, name: &str, inline: Option<&str>, next: &mut impl I
     };
     flag.value(text).ok_or_else(|| match flag.takes {
         Takes::Switch => messages::bad_switch(name, text),
+        Takes::Number(_) | Takes::Numbers(_) => messages::bad_number(name, text),
         _ => messages::bad_value(name, text),
     })
 }
@@ -155,7 +156,8 @@ mod tests {
     static LOUD: Flag = Flag::switch("loud", "").short("l");
     static COUNT: Flag = Flag::number("count", "N", "");
     static SPAN: Flag = Flag::duration("span", "D", "");
-    static KNOWN: &[&Flag] = &[&NAME, &EACH, &LOUD, &COUNT, &SPAN];
+    static GROUP: Flag = Flag::numbers("group", "G", "").short("g");
+    static KNOWN: &[&Flag] = &[&NAME, &EACH, &LOUD, &COUNT, &SPAN, &GROUP];
 
     /// Reads a line split at blanks and writes down what was understood.
     fn check(line: &str, order: Order, understood: &str) {
@@ -221,16 +223,20 @@ mod tests {
         check("--=v", Order::Anywhere, "bad flag syntax: --=v");
         check("id --name", Order::Anywhere, "flag needs an argument: -name");
         check("--count many", Order::Anywhere, r#"invalid value "many" for flag -count: parse error"#);
+        check("--count 9223372036854775808", Order::Anywhere, r#"invalid value "9223372036854775808" for flag -count: value out of range"#);
+        check("--group 7,8", Order::Anywhere, r#"invalid value "7,8" for flag -group: parse error"#);
         check("--span 5", Order::Anywhere, r#"invalid value "5" for flag -span: parse error"#);
         check("--span 1m30s", Order::Anywhere, "span=Duration(90s) | ");
     }
 
     #[test]
     fn the_last_of_a_flag_wins_and_all_can_be_read() {
-        let words: Vec<String> = ["-n", "a", "-n", "b", "-e", "x", "-e", "y", "-l", "-l=false"].map(str::to_owned).to_vec();
+        let words: Vec<String> =
+            ["-n", "a", "-n", "b", "-e", "x", "-e", "y", "-l", "-l=false", "-g", "1", "--group=2"].map(str::to_owned).to_vec();
         let args = flags(&words, KNOWN, Order::Anywhere).unwrap_or_default();
         assert_eq!(args.text(&NAME), Some("b"));
         assert_eq!(args.texts(&EACH).collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(args.numbers(&GROUP).collect::<Vec<_>>(), [1, 2]);
         assert!(!args.on(&LOUD));
         assert_eq!(args.switch(&LOUD), Some(false));
         assert_eq!(args.number(&COUNT), None);

@@ -57,8 +57,11 @@ pub(crate) fn is_missing(error: &Error) -> bool {
 
 /// A file of the host's that could not be used.
 pub(crate) fn io(call: &str, path: &Path, error: &std::io::Error) -> String {
-    let why = error.raw_os_error().map(Errno::from_raw);
-    let why = why.map_or_else(|| error.to_string(), |errno| format!("{} ({errno:?})", errno.desc().to_lowercase()));
+    let said = error.to_string();
+    let why = match (said.split_once(" (os error"), error.raw_os_error()) {
+        (Some((words, _)), Some(errno)) => format!("{} ({:?})", words.to_lowercase(), Errno::from_raw(errno)),
+        _ => said,
+    };
     format!("{call} {}: {why}", path.display())
 }
 
@@ -80,6 +83,13 @@ pub(crate) fn bad_switch(name: &str, text: &str) -> String {
 
 pub(crate) fn bad_value(name: &str, text: &str) -> String {
     format!("invalid value {text:?} for flag -{name}: parse error")
+}
+
+/// A number may also be one too many.
+pub(crate) fn bad_number(name: &str, text: &str) -> String {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if is_number { format!("invalid value {text:?} for flag -{name}: value out of range") } else { bad_value(name, text) }
 }
 
 pub(crate) fn no_such_verb(name: &str) -> String {
@@ -189,6 +199,7 @@ mod tests {
         assert!(said(Errno::EACCES).contains("permission denied"));
         assert!(said(Errno::ENOENT).contains("no such file or directory"));
         assert!(said(Errno::ESRCH).contains("no such process"));
+        assert_eq!(said(Errno::ERANGE), "open /x: numerical result out of range (ERANGE)");
     }
 
     /// podman and cri-o probe `restore --lsm-mount-context` for one of two texts.

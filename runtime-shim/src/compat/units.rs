@@ -32,10 +32,13 @@ pub(crate) fn integer(text: &str) -> Option<i64> {
     i64::try_from(if negative { -magnitude } else { magnitude }).ok()
 }
 
-/// A sequence of numbers with units, `1h15m30.918s`; `0` needs none.
+/// A sequence of numbers with units, `1h15m30.918s`; `0` needs none. A negative one is read, and is none at all.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
+    }
+    if let Some(positive) = text.strip_prefix('-').filter(|rest| !rest.starts_with(['-', '+'])) {
+        return duration(positive).map(|_| Duration::ZERO);
     }
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     let mut nanos = 0u64;
@@ -135,10 +138,12 @@ mod tests {
     /// go-runc emits `events --interval=5s`.
     #[test]
     fn durations_are_gos() {
-        for (text, millis) in [("5s", 5000), ("1m30s", 90_000), ("1.5h", 5_400_000), ("300ms", 300), ("0", 0), ("0s", 0), (".5s", 500)] {
+        for (text, millis) in
+            [("5s", 5000), ("1m30s", 90_000), ("1.5h", 5_400_000), ("300ms", 300), ("0", 0), ("0s", 0), (".5s", 500), ("-5s", 0)]
+        {
             assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
         }
-        for text in ["", "5", "s", "5 s", "5x", ".s", "-5s", "1..5s", "99999999999h"] {
+        for text in ["", "5", "s", "5 s", "5x", ".s", "--5s", "-+5s", "1..5s", "99999999999h"] {
             assert_eq!(duration(text), None, "{text}");
         }
     }

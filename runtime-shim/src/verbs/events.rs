@@ -26,11 +26,11 @@ pub(crate) static VERB: Verb = Verb {
 };
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
+    let container = settings.runtime().load(args.id())?;
     let interval = args.duration(&INTERVAL).unwrap_or(Duration::from_secs(5));
     if interval.is_zero() {
         return Err(Failure::new("duration interval must be greater than 0"));
     }
-    let container = settings.runtime().load(args.id())?;
     if container.status()? == Status::Stopped {
         return Err(Failure::new(messages::not_running(args.id())));
     }

@@ -15,7 +15,7 @@ use std::path::Path;
 static RESOURCES: Flag = Flag::text("resources", "FILE", "take the limits from a JSON FILE, or from stdin for -; other flags are ignored")
     .short("r")
     .more("The object is linux.resources of config.json: {\"memory\": {\"limit\": 1073741824}}. Its devices are ignored.");
-static BLKIO_WEIGHT: Flag = Flag::text("blkio-weight", "N", "share of block I/O, 10 to 1000").more("The kernel begins with 100.");
+static BLKIO_WEIGHT: Flag = Flag::number("blkio-weight", "N", "share of block I/O, 10 to 1000").more("The kernel begins with 100.");
 static CPU_PERIOD: Flag = Flag::text("cpu-period", "USECS", "length of a CPU period")
     .more("In microseconds; the kernel begins with 100000, a tenth of a second.");
 static CPU_QUOTA: Flag = Flag::text("cpu-quota", "USECS", "CPU time per period; -1 for no limit")
@@ -41,7 +41,7 @@ static MEMORY_RESERVATION: Flag =
     Flag::text("memory-reservation", "SIZE", "memory that is reclaimed last").more("In bytes, or with k, m, g or t for powers of 1024.");
 static MEMORY_SWAP: Flag = Flag::text("memory-swap", "SIZE", "limit of memory and swap together; -1 for none")
     .more("In bytes, or with k, m, g or t for powers of 1024. It is at least the memory limit.");
-static PIDS_LIMIT: Flag = Flag::text("pids-limit", "N", "number of processes; -1 for no limit").more("Threads count too.");
+static PIDS_LIMIT: Flag = Flag::number("pids-limit", "N", "number of processes; -1 for no limit").more("Threads count too.");
 static L3_CACHE_SCHEMA: Flag = Flag::text("l3-cache-schema", "SCHEMA", "L3 cache, in the words of resctrl").more("Such as L3:0=f;1=f0.");
 static MEM_BW_SCHEMA: Flag =
     Flag::text("mem-bw-schema", "SCHEMA", "memory bandwidth, in the words of resctrl").more("Such as MB:0=20;1=70.");
@@ -157,9 +157,10 @@ fn read(file: &str) -> Result<Vec<u8>, Failure> {
 fn typed(args: &Args) -> Result<Value, Failure> {
     let mut resources = Map::new();
     for (flag, unit, [section, key]) in LIMITS {
-        if let Some(text) = args.text(flag).filter(|text| !text.is_empty()) {
+        let typed = args.text(flag).map(str::to_owned).or_else(|| args.number(flag).map(|number| number.to_string()));
+        if let Some(text) = typed {
             let section = resources.entry(*section).or_insert_with(|| json!({}));
-            section[key] = unit.value(text).ok_or_else(|| Failure::new(messages::not_a(flag.long, text, unit.name())))?;
+            section[key] = unit.value(&text).ok_or_else(|| Failure::new(messages::not_a(flag.long, &text, unit.name())))?;
         }
     }
     Ok(Value::Object(resources))

@@ -1,7 +1,7 @@
 //! A page of the manual, for `man(1)`.
 
 use super::{listed, texts};
-use crate::args::{Flag, GLOBALS, Takes, Verb, global};
+use crate::args::{Flag, GLOBALS, Verb, global};
 use crate::verbs;
 
 /// `runtime-shim(8)`.
@@ -88,7 +88,7 @@ impl Page {
 
     fn flags(&mut self, flags: &[&'static Flag]) {
         for flag in listed(flags) {
-            let often = if matches!(flag.takes, Takes::Texts(_)) { " It may be repeated." } else { "" };
+            let often = if flag.repeats() { " It may be repeated." } else { "" };
             self.entry(&term(flag), format!("{}.{often} {}", capital(flag.about), flag.told.more).trim_end());
         }
     }

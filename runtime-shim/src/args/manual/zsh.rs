@@ -1,7 +1,7 @@
 //! Completions for zsh.
 
 use super::{Offer, listed, takes_id};
-use crate::args::{Flag, GLOBALS, Order, Takes, Verb, global};
+use crate::args::{Flag, GLOBALS, Order, Verb, global};
 use crate::verbs;
 
 /// What stands before the tables.
@@ -56,7 +56,7 @@ fn arguments(flags: impl Iterator<Item = &'static Flag>, command: &str, position
 /// `{-b,--bundle}'[about]:DIR:_files -/'`
 fn specification(flag: &Flag) -> String {
     let long = format!("--{}", flag.long);
-    let often = matches!(flag.takes, Takes::Texts(_));
+    let often = flag.repeats();
     let about = quoted(&format!("[{}]{}", flag.about.replace('[', "\\[").replace(']', "\\]"), action(flag)));
     match (flag.short, often) {
         (Some(short), true) => format!("'*'{{-{short},{long}}}{about}"),
