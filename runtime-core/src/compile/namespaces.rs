@@ -42,7 +42,7 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
     oom_score(plan, config.process.as_ref());
     let late = config.namespaces.time == Membership::New;
     if !late {
-        plan.push(Op::Hide);
+        hide(plan);
     }
     let route = Route::of(config, host);
     match route {
@@ -51,7 +51,7 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
     }
     plan.clone3().into_cgroup &= !wishes.enters_cgroup;
     if late {
-        plan.push(Op::Hide);
+        hide(plan);
     }
     session(plan, wishes);
     if config.namespaces.cgroup == Membership::New {
@@ -262,6 +262,12 @@ fn oom_score(plan: &mut Builder, process: Option<&Process>) {
     }
 }
 
+/// What it is, and holds, is no longer for others to look at.
+fn hide(plan: &mut Builder) {
+    plan.about("process");
+    plan.push(Op::Hide);
+}
+
 fn session(plan: &mut Builder, wishes: &Wishes) {
     plan.about("process");
     plan.push(Op::SetSid);
@@ -326,7 +332,7 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
         join_cgroups(plan, host, wishes);
     }
     oom_score(plan, Some(process));
-    plan.push(Op::Hide);
+    hide(plan);
     let outside_limits = inside.has_user_namespace && host.is_privileged();
     if outside_limits {
         limits::raise(plan, process, host);

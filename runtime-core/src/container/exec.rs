@@ -8,7 +8,7 @@ use crate::config::{self, Config, Hook};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pidfd::{ExitStatus, Pidfd};
 use crate::prepare::{self, Given};
-use crate::spawn::{self, Child, Event, Launch};
+use crate::spawn::{self, Child, Event, FailAt, Launch};
 use crate::state::Status;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -42,6 +42,9 @@ pub struct Exec {
     pub cgroups: Vec<String>,
     /// May the container be paused?
     pub paused: IgnorePaused,
+    /// For tests: where the process fails.
+    #[doc(hidden)]
+    pub fail_at: Option<FailAt>,
 }
 
 impl Exec {
@@ -57,6 +60,7 @@ impl Exec {
             pidfd_socket: None,
             cgroups: Vec::new(),
             paused: IgnorePaused::default(),
+            fail_at: None,
         }
     }
 }
@@ -221,7 +225,8 @@ impl Container {
         let given = Given { console: facts::console(&request.terminal)?, init: Some(init), procs, gate: None };
         let fds = prepare::open(plan, given)?;
         let stdio = request.stdio.each_ref().map(|fd| fd.as_ref().map(AsFd::as_fd));
-        Child::launch(&Launch { plan, fds, stdio, preserve: request.preserve_fds, cgroup: cgroup.map(AsFd::as_fd), fail_at: None })
+        let cgroup = cgroup.map(AsFd::as_fd);
+        Child::launch(&Launch { plan, fds, stdio, preserve: request.preserve_fds, cgroup, fail_at: request.fail_at })
     }
 }
 

@@ -77,6 +77,7 @@ fn asked(args: &Args, process: oci_spec::runtime::Process, terminal: Terminal) -
         pidfd_socket: args.path(&PIDFD_SOCKET),
         cgroups: sub_cgroups(args)?,
         paused: if args.on(&IGNORE_PAUSED) { IgnorePaused::Yes } else { IgnorePaused::No },
+        fail_at: None,
     })
 }
 
