@@ -106,9 +106,11 @@ fn moby_finds_why_a_program_cannot_run() {
     for (program, words) in cases {
         let bundle = world.bundle_with(json!([program]), |_| ());
         fs::write(world.dir.join("bundle/rootfs/plain"), "").unwrap();
-        let said = world.shim(&["run", "--bundle", &bundle, "c1"]);
-        assert!(said.code != 0 && words.split('|').any(|words| said.err.contains(words)), "{program}: {said:?}");
-        assert_eq!(world.shim(&["list", "-q"]).ok(), "", "{program} left something");
+        for verb in ["run", "create"] {
+            let said = world.shim(&[verb, "--bundle", &bundle, "c1"]);
+            assert!(said.code != 0 && words.split('|').any(|words| said.err.contains(words)), "{verb} {program}: {said:?}");
+            assert_eq!(world.shim(&["list", "-q"]).ok(), "", "{verb} {program} left something");
+        }
     }
 }
 

@@ -47,7 +47,9 @@ impl Host {
 
     fn shim(&self, words: &[&str]) -> Said {
         let (run, state) = (self.world.path("run"), self.world.path("state"));
-        let script = format!("mount --bind {run} /run && exec \"$0\" --systemd-cgroup --root {state} \"$@\"");
+        // containerd, Podman and CRI-O say it of a container that is made, and may leave it out later.
+        let driver = if words.first() == Some(&"run") { "--systemd-cgroup" } else { "" };
+        let script = format!("mount --bind {run} /run && exec \"$0\" {driver} --root {state} \"$@\"");
         let mut call = Command::new("unshare");
         call.args(["--mount", "sh", "-c", &script, SHIM]).args(words).current_dir(&self.world.dir);
         finish(&mut call)

@@ -86,8 +86,10 @@ fn no_text_knows_the_machine_it_was_written_on() {
 }
 
 #[test]
-fn the_table_of_properties_has_no_hole_and_names_tests_that_exist() {
-    let sources = sources();
-    let text = texts().into_iter().find(|(path, _)| path == table::PATH).expect("the table").1;
-    none(table::holes(&text).into_iter().chain(table::missing(&text, &sources)));
+fn the_tables_of_what_is_promised_have_no_hole_and_name_tests_that_exist() {
+    let (sources, texts) = (sources(), texts());
+    for page in table::PAGES {
+        let text = &texts.iter().find(|(path, _)| path == page.path).expect("the page").1;
+        none(page.holes(text).into_iter().chain(page.missing(text, &sources)));
+    }
 }
