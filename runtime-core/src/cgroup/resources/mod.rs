@@ -256,3 +256,41 @@ fn too_much_in_use(dir: &Path, write: &Write) -> Error {
     let what = format!("unable to set memory limit to {} (current usage: {usage}, peak usage: {peak})", write.value);
     Error::new(ErrorKind::Call, what).with_errno(Errno::EBUSY)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// systemd counts hundredths of a CPU: 10 ms in a second.
+    #[test]
+    fn quotas_are_what_systemd_would_make_of_them() {
+        let check = |version: Version, resources: &str, expected: &[&str]| {
+            let resources = serde_json::from_str(resources).unwrap();
+            let writes = if version == Version::One { v1::writes(&resources, u64::MAX) } else { v2::writes(&resources) };
+            let lines: Vec<_> = rounded(writes.unwrap(), &resources).iter().map(Write::to_string).collect();
+            assert_eq!(lines, expected);
+        };
+        let resources = r#"{"cpu":{"quota":5001,"period":10000,"shares":1024}}"#;
+        check(Version::One, resources, &["cpu.shares = \"1024\"", "cpu.cfs_period_us = \"10000\" again", "cpu.cfs_quota_us = \"5100\""]);
+        check(Version::Two, resources, &["cpu.weight = \"100\"", "cpu.max = \"5100 10000\""]);
+        check(Version::One, r#"{"cpu":{"quota":-1}}"#, &["cpu.cfs_quota_us = \"-1\""]);
+        check(Version::Two, r#"{"cpu":{"quota":-1}}"#, &["cpu.max = \"max 100000\""]);
+    }
+
+    /// What has no files in a threaded cgroup, and the CPU, which others refuse there too; but no cpuset and no number of processes.
+    #[test]
+    fn a_threaded_cgroup_has_no_memory_devices_or_pages() {
+        let table = [
+            (r#"{"memory":{"limit":5}}"#, true),
+            (r#"{"blockIO":{"weight":50}}"#, true),
+            (r#"{"cpu":{"shares":5}}"#, true),
+            (r#"{"hugepageLimits":[{"pageSize":"2MB","limit":0}]}"#, true),
+            (r#"{"pids":{"limit":5},"memory":{"limit":5}}"#, true),
+            (r#"{"pids":{"limit":5},"cpu":{"cpus":"0"}}"#, false),
+            (r#"{"memory":{}}"#, false),
+        ];
+        for (resources, needed) in table {
+            assert_eq!(need_domain(&serde_json::from_str(resources).unwrap()), needed, "{resources}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! `linux.resources.unified`: v2's files by their names.
 
 use super::super::file;
-use super::super::place::{Placement, Version};
+use super::super::place::Placement;
 use super::Undo;
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
@@ -11,7 +11,8 @@ use std::path::Path;
 /// Writes them, in the order of their names; each line of a value is a command of its own to the kernel.
 pub(super) fn apply(placement: &Placement, resources: &LinuxResources, undo: &mut Undo) -> Result<()> {
     let mut files: Vec<_> = resources.unified().iter().flatten().collect();
-    if files.is_empty() || placement.version() == Version::One {
+    // Without any there need not be a cgroup either; v1 has refused them before.
+    if files.is_empty() {
         return Ok(());
     }
     let dir = placement

@@ -258,6 +258,47 @@ mod tests {
         check(set, wanted.clone(), (wanted, limits));
     }
 
+    /// Whatever else of its room is asked for; and asked for itself, the new one counts.
+    #[test]
+    fn every_limit_is_kept_until_it_is_named_itself() {
+        let rate = |rate: u64| json!([{"major": 8, "minor": 0, "rate": rate}]);
+        let priority = |priority: u32| json!([{"name": "lo", "priority": priority}]);
+        let limits = [
+            ("memory", "reservation", json!(5), json!(6)),
+            ("memory", "swappiness", json!(5), json!(0)),
+            ("memory", "disableOOMKiller", json!(true), json!(false)),
+            ("cpu", "shares", json!(5), json!(6)),
+            ("cpu", "burst", json!(5), json!(0)),
+            ("cpu", "idle", json!(1), json!(0)),
+            ("cpu", "realtimeRuntime", json!(5), json!(6)),
+            ("cpu", "realtimePeriod", json!(5), json!(6)),
+            ("cpu", "cpus", json!("0"), json!("1")),
+            ("cpu", "mems", json!("0"), json!("1")),
+            ("blockIO", "weight", json!(50), json!(60)),
+            ("blockIO", "leafWeight", json!(50), json!(60)),
+            ("blockIO", "throttleReadBpsDevice", rate(5), rate(6)),
+            ("blockIO", "throttleWriteBpsDevice", rate(5), rate(6)),
+            ("blockIO", "throttleReadIOPSDevice", rate(5), rate(6)),
+            ("blockIO", "throttleWriteIOPSDevice", rate(5), rate(6)),
+            ("network", "classID", json!(5), json!(6)),
+            ("network", "priorities", priority(5), priority(6)),
+            ("unified", "memory.high", json!("5"), json!("6")),
+        ];
+        for (room, name, old, new) in limits {
+            let one = |value: &Value| json!({room: {name: value}});
+            check(one(&old), json!({room: {}}), (json!({room: {}}), one(&old)));
+            check(one(&old), one(&new), (one(&new), one(&new)));
+            check(json!({room: {}}), one(&new), (one(&new), one(&new)));
+        }
+    }
+
+    #[test]
+    fn a_set_without_a_name_is_none() {
+        let set = cpu(json!({"cpus": "0", "mems": "1"}));
+        let wanted = cpu(json!({"cpus": "", "mems": ""}));
+        check(set.clone(), wanted.clone(), (wanted, set));
+    }
+
     #[test]
     fn devices_are_never_touched() {
         let set = json!({"devices": [{"allow": true, "access": "rwm"}]});

@@ -55,7 +55,7 @@ fn memory(memory: &LinuxMemory, now: u64, writes: &mut Vec<Write>) -> Result<()>
         (_, swap) => swap.map(swap_write),
     };
     // The kernel keeps limit ≤ memory+swap at every moment, so what grows goes first.
-    let swap_grows = limit.is_some() && swap_write.is_some() && swap.is_none_or(|swap| u64::try_from(swap).map_or(true, |swap| now < swap));
+    let swap_grows = swap.is_none_or(|swap| u64::try_from(swap).map_or(true, |swap| now < swap));
     match swap_grows {
         true => writes.extend(swap_write.into_iter().chain(limit_write)),
         false => writes.extend(limit_write.into_iter().chain(swap_write)),
@@ -176,6 +176,18 @@ mod tests {
             100,
             expect![[r#"
                 memory.memsw.limit_in_bytes = "400"
+                memory.limit_in_bytes = "200"
+            "#]],
+        );
+    }
+
+    #[test]
+    fn swap_without_end_goes_before_any_memory_limit() {
+        check(
+            r#"{"memory":{"limit":200,"swap":-1}}"#,
+            300,
+            expect![[r#"
+                memory.memsw.limit_in_bytes = "-1"
                 memory.limit_in_bytes = "200"
             "#]],
         );

@@ -191,14 +191,20 @@ mod tests {
     #[test]
     fn pids_huge_pages_and_rdma() {
         check(
-            r#"{"pids":{"limit":-1},"hugepageLimits":[{"pageSize":"2MB","limit":4194304}],
-                "network":{"classID":1048577},"rdma":{"b":{"hcaHandles":3},"a":{"hcaObjects":10000}}}"#,
+            r#"{"pids":{"limit":-1},"hugepageLimits":[{"pageSize":"2MB","limit":4194304},{"pageSize":"64KB","limit":0},{"pageSize":"1GB","limit":-1}],
+                "network":{"classID":1048577},"rdma":{"d":{},"b":{"hcaHandles":3},"a":{"hcaObjects":10000},"c":{"hcaHandles":5}}}"#,
             expect![[r#"
                 pids.max = "max"
                 hugetlb.2MB.max = "4194304"
                 hugetlb.2MB.rsvd.max = "4194304" if-there
+                hugetlb.64KB.max = "0"
+                hugetlb.64KB.rsvd.max = "0" if-there
+                hugetlb.1GB.max = "max"
+                hugetlb.1GB.rsvd.max = "max" if-there
                 rdma.max = "a hca_object=10000"
                 rdma.max = "b hca_handle=3"
+                rdma.max = "c hca_handle=5"
+                rdma.max = "d"
             "#]],
         );
     }

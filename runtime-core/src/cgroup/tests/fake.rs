@@ -184,6 +184,62 @@ fn a_limit_of_a_controller_that_is_not_there_says_so() {
     assert_eq!(error.to_string(), format!("linux.resources.memory.limit: the memory controller is not available: {expected}"));
 }
 
+#[test]
+fn a_file_that_an_available_controller_does_not_have_is_all_that_is_missing() {
+    let fake = Fake::v2(&[("cgroup.controllers", "cpu memory pids\n")]);
+    let file = |name: &str| format!("write {}/c/{name}: no such file or directory (ENOENT)", fake.root.display());
+    let error = fake.refusal(r#"{"memory":{"reservation":11}}"#);
+    assert_eq!(error, format!("linux.resources.memory.reservation: {}", file("memory.low")));
+    let error = fake.refusal(r#"{"unified":{"memory.rainbow":"1"}}"#);
+    assert_eq!(error, format!(r#"unable to set unified resource "memory.rainbow": {}"#, file("memory.rainbow")));
+    let error = fake.refusal(r#"{"unified":{"cgroup.rainbow":"1"}}"#);
+    assert_eq!(error, format!(r#"unable to set unified resource "cgroup.rainbow": {}"#, file("cgroup.rainbow")));
+}
+
+#[test]
+fn a_unified_file_has_a_name_of_the_right_form() {
+    let fake = Fake::v2(&[("cgroup.controllers", "memory\n")]);
+    let refusal = |name: &str| {
+        let error = update(&fake.placement, &format!(r#"{{"unified":{{"{name}":"1"}}}}"#)).unwrap_err();
+        (error.kind(), error.to_string())
+    };
+    let what = r#"unified resource "../memory.max" must be a file name (no slashes)"#;
+    assert_eq!(refusal("../memory.max"), (crate::ErrorKind::InvalidConfig, what.to_owned()));
+    let what = r#"unified resource "rainbow" must be in the form CONTROLLER.PARAMETER"#;
+    assert_eq!(refusal("rainbow"), (crate::ErrorKind::Unsupported, what.to_owned()));
+}
+
+#[test]
+fn of_unified_files_that_fail_the_first_by_name_is_told() {
+    let files = ["h.x", "c.x", "e.x", "a.x", "g.x", "b.x", "f.x", "d.x"].map(|name| format!(r#""{name}":"1""#)).join(",");
+    let error = Fake::v2(&[]).refusal(&format!(r#"{{"unified":{{{files}}}}}"#));
+    assert_eq!(error, r#"unified resource "a.x" can't be set: controller "a" not available"#);
+}
+
+#[test]
+fn each_line_of_a_unified_file_is_written_by_itself() {
+    // A plain file keeps the last.
+    assert_eq!(Fake::v2(&[("io.max", "")]).after(r#"{"unified":{"io.max":"8:0 rbps=1\n8:1 rbps=2"}}"#), ["io.max = 8:1 rbps=2"]);
+}
+
+#[test]
+fn a_preview_is_what_would_be_written() {
+    let resources = serde_json::from_str(r#"{"pids":{"limit":0},"memory":{"limit":100,"swap":200}}"#).unwrap();
+    let v1 = Fake::v1(&[("memory", &["memory.limit_in_bytes"])]);
+    let lines = ["memory.limit_in_bytes = \"100\"", "memory.memsw.limit_in_bytes = \"200\"", "pids.max = \"1\""];
+    assert_eq!(v1.placement.preview(&resources).unwrap(), lines);
+    let lines = ["pids.max = \"1\"", "memory.swap.max = \"100\"", "memory.max = \"100\""];
+    assert_eq!(Fake::v2(&[]).placement.preview(&resources).unwrap(), lines);
+    assert_eq!(v1.told(), [""; 0]);
+}
+
+#[test]
+fn where_cgroups_are_disabled_limits_are_not_wanted() {
+    let wanted = Wanted { path: Some("/c"), id: "unused", driver: CgroupDriver::Disabled, refusal: Refusal::Fatal };
+    let none = Layout::unified("/nowhere".into(), "/nowhere".into()).place(&wanted).unwrap();
+    update(&none, r#"{"pids":{"limit":5},"unified":{"memory.high":"1"}}"#).unwrap();
+}
+
 /// The plan counts hierarchies: one that may not be entered must not give its number to the next.
 #[test]
 fn a_hierarchy_that_refuses_is_struck_before_the_others_are_counted() {

@@ -102,6 +102,20 @@ fn block_device() -> Option<String> {
     devices.filter_map(number).map(|number| number.trim().to_owned()).min()
 }
 
+/// cpu.cfs_burst_us is at most the quota, and is written before it.
+#[test]
+fn a_v1_burst_that_only_fits_the_new_quota_is_set_after_it() {
+    let Some(mut ours) = Ours::v1() else { return };
+    ours.limit(r#"{"cpu":{"quota":5000,"period":100000}}"#).unwrap();
+    if !ours.0.dir("cpu").unwrap().join("cpu.cfs_burst_us").exists() {
+        return println!("SKIP: this kernel has no burst");
+    }
+    update(&ours.0, r#"{"cpu":{"quota":50000,"period":100000,"burst":20000}}"#).unwrap();
+    assert_eq!((ours.read("cpu", "cpu.cfs_quota_us"), ours.read("cpu", "cpu.cfs_burst_us")), ("50000".into(), "20000".into()));
+    let error = update(&ours.0, r#"{"cpu":{"quota":50000,"period":100000,"burst":60000}}"#).unwrap_err().to_string();
+    assert!(error.starts_with("linux.resources.cpu.burst: write /") && error.ends_with("(EINVAL)"), "{error}");
+}
+
 #[test]
 fn v1_memory_has_its_other_switches() {
     let Some(mut ours) = Ours::v1() else { return };

@@ -429,6 +429,7 @@ fn a_rootless_container_without_limits_goes_without_cgroups() {
     let created = placement.create(None).unwrap();
     assert!(placement.is_none());
     placement.apply(None, Scope::Create(&created)).unwrap();
+    placement.apply(Some(&LinuxResources::default()), Scope::Create(&created)).unwrap();
     let limits: LinuxResources = serde_json::from_str(r#"{"pids":{"limit":5}}"#).unwrap();
     let error = placement.apply(Some(&limits), Scope::Create(&created)).unwrap_err().to_string();
     assert_eq!(error, "linux.resources.pids.limit: cannot set pids limit: container could not join or create cgroup");
