@@ -272,6 +272,13 @@ pub(crate) const ACCEPTED: &[Accepted] = &[
     refuses("user-namespace/maps-without-namespace", "maps without a user namespace would be without effect, and are refused"),
     lines(
         "user-namespace/*|devices/in-a-user-namespace",
+        "mountinfo|*.mountinfo",
+        "/sys/fs/cgroup nodev,noexec,nosuid,relatime,ro root=/ [*] - cgroup2 cgroup2 rw*",
+        "/sys/fs/cgroup nodev,noexec,nosuid,relatime,ro root=/ID [*] - cgroup2 cgroup2 rw*",
+        "without a cgroup namespace, who is root in a user namespace alone is shown its own cgroup; runc shows the host's",
+    ),
+    lines(
+        "user-namespace/*|devices/in-a-user-namespace",
         "dev|*.dev",
         "/dev/mqueue directory 1777 0:65534 *",
         "/dev/mqueue directory 1777 0:0 *",

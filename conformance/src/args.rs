@@ -17,6 +17,8 @@ Judges OCI runtimes from outside. Needs root and a static busybox.
   --jobs N           play N cases at a time (default 3)
   --cgroups v1|v2    show the runtimes only this kind of hierarchy
   --keep             leave bundles and outputs in place, and tell where
+
+Slow machines get their time with PATIENCE=200 in the environment: that many seconds a case, in place of 20.
 ";
 
 /// Which cgroup hierarchies the runtimes see.

@@ -1,5 +1,6 @@
 //! The far end of a console socket: takes the terminal a runtime sends and reads what the container writes to it.
 
+use crate::patience;
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use std::fs::File;
@@ -38,7 +39,7 @@ impl Console {
 
     /// How the terminal was sent, and what was written to it.
     pub(crate) fn seen(self) -> (String, String) {
-        let deadline = Instant::now() + GRACE;
+        let deadline = Instant::now() + patience::of(GRACE);
         while !self.thread.is_finished() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -1,6 +1,7 @@
 //! What a runtime leaves behind: cgroups, mounts, processes, state.
 
 use crate::devices;
+use crate::patience;
 use crate::play::Stage;
 use crate::reap::{self, Children, Reaper};
 use std::fs;
@@ -19,7 +20,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// Everything of this container that is still there, one line each.
 pub(crate) fn look(stage: &Stage, reaper: &mut Reaper) -> Vec<String> {
     let mut left = Vec::new();
-    if reaper.settle(GRACE) == Children::Living {
+    if reaper.settle(patience::of(GRACE)) == Children::Living {
         left.extend(reap::children().into_iter().map(|(_, comm)| format!("process {comm}")));
     }
     left.extend(cgroups(&stage.id).iter().map(|path| format!("cgroup {}", path.display())));

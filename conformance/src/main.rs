@@ -20,6 +20,7 @@ mod hold;
 mod judge;
 mod left;
 mod normal;
+mod patience;
 mod play;
 mod reap;
 mod record;

@@ -9,7 +9,7 @@ use crate::console::Console;
 use crate::normal::{self, Names};
 use crate::reap::Reaper;
 use crate::record::{Outcome, Record};
-use crate::{bundle, cgroupfs, devices, hold, left};
+use crate::{bundle, cgroupfs, devices, hold, left, patience};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ pub(crate) fn play(case: &Case, stage: &Stage) -> io::Result<Record> {
     bundle::make(&stage.dir, &stage.busybox, &case.fixtures)?;
     let mut player = Player::new(stage);
     player.furnish(case)?;
-    player.deadline = Instant::now() + LIMIT;
+    player.deadline = Instant::now() + patience::of(LIMIT);
     let image = bundle::listing(&stage.dir.join("bundle/rootfs"));
     case.steps.iter().for_each(|step| player.step(step));
     player.gather(&image);
@@ -253,7 +253,7 @@ impl<'a> Player<'a> {
         let mut command = Command::new(&self.stage.runtime);
         command.arg("--root").arg(self.stage.dir.join("root")).args(words).env_clear().env("PATH", PATH);
         let pid = spawn(&mut command, "", &base, [&base, &base.with_extension("err")])?;
-        self.reaper.await_end(pid, REMOVAL);
+        self.reaper.await_end(pid, patience::of(REMOVAL));
         fs::read_to_string(base)
     }
 
