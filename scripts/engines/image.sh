@@ -1,8 +1,9 @@
 # Sourced by the engines' scripts: an image, made by hand of busybox, as a file that every engine can load.
 
-# image_archive FILE: busybox:latest, in three layers: the programs; files and users; a file changed and a file removed.
+# image_archive FILE [NAME COMMAND]: busybox:latest, in three layers: the programs; files and users; a file changed and a file removed. Or the
+# same by another name, with another command in JSON.
 image_archive() {
-	local dir=$work/image
+	local dir=$work/image image_name=${2:-docker.io/library/busybox:latest} image_command=${3:-'["sh"]'}
 	mkdir -p "$dir/blobs/sha256" "$dir/layers"/{1/{bin,dev,etc,proc,root,sys,tmp,var},2/{etc,www,old},3/{www,old}}
 	cp "$(command -v busybox)" "$dir/layers/1/bin/busybox"
 	chroot "$dir/layers/1" /bin/busybox --install -s /bin
@@ -40,14 +41,14 @@ image_index() {
 		ids+=",\"sha256:$digest\""
 		files+=",\"blobs/sha256/$digest\""
 	done
-	printf '{"architecture":"%s","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":["sh"]},"rootfs":{"type":"layers","diff_ids":[%s]},"history":[%s]}' \
-		"$(dpkg --print-architecture 2>/dev/null || echo amd64)" "${ids#,}" "${history#,}" >"$dir/config"
+	printf '{"architecture":"%s","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":%s},"rootfs":{"type":"layers","diff_ids":[%s]},"history":[%s]}' \
+		"$(dpkg --print-architecture 2>/dev/null || echo amd64)" "$image_command" "${ids#,}" "${history#,}" >"$dir/config"
 	config=$(blob "$dir" "$dir/config")
 	printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":%s,"layers":[%s]}' \
 		"$(sized "$dir" config.v1+json "$config")" "${layers#,}" >"$dir/manifest"
 	manifest=$(sized "$dir" manifest.v1+json "$(blob "$dir" "$dir/manifest")")
-	printf '{"schemaVersion":2,"manifests":[%s,"annotations":{"io.containerd.image.name":"docker.io/library/busybox:latest","org.opencontainers.image.ref.name":"docker.io/library/busybox:latest"}}]}' \
-		"${manifest%\}}" >"$dir/index.json"
-	printf '[{"Config":"blobs/sha256/%s","RepoTags":["busybox:latest"],"Layers":[%s]}]' "$config" "${files#,}" >"$dir/manifest.json"
+	printf '{"schemaVersion":2,"manifests":[%s,"annotations":{"io.containerd.image.name":"%s","org.opencontainers.image.ref.name":"%s"}}]}' \
+		"${manifest%\}}" "$image_name" "$image_name" >"$dir/index.json"
+	printf '[{"Config":"blobs/sha256/%s","RepoTags":["%s"],"Layers":[%s]}]' "$config" "${image_name#docker.io/library/}" "${files#,}" >"$dir/manifest.json"
 	printf '{"imageLayoutVersion":"1.0.0"}' >"$dir/oci-layout"
 }

@@ -9,8 +9,14 @@ run() {
 	podman run ${parent:+--cgroup-parent "$parent"} "$@"
 }
 
+# Root's configuration: the page's.
+configure() {
+	page podman.md toml >/etc/containers/containers.conf
+	by_systemd || sed -i '/^\[engine\]/a cgroup_manager = "cgroupfs"' /etc/containers/containers.conf
+}
+
 info() {
-	podman info --format '{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Path}} {{.Host.Security.Rootless}}'
+	podman info --format '{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Path}} {{.Host.Security.Rootless}} {{.Host.CgroupManager}} {{.Host.CgroupsVersion}}'
 }
 
 load() {

@@ -79,6 +79,16 @@ own_controllers() {
 	umount "$1/controllers"/*/ 2>/dev/null
 }
 
+# Does systemd make the containers' cgroups? Where it could, DRIVER=cgroupfs says no.
+by_systemd() {
+	[ -d /run/systemd/system ] && [ "${DRIVER:-systemd}" = systemd ]
+}
+
+# This test's own place for cgroups, as the driver calls it.
+cgroup_parent() {
+	if by_systemd; then echo "$cgroup.slice"; else echo "/$cgroup"; fi
+}
+
 # unable WHY: the engine cannot be run here, with whatever runtime.
 unable() {
 	printf '%s\n' "$*" >"$results/why"
