@@ -50,7 +50,13 @@ pub(crate) fn read(pid: &str) -> Vec<String> {
 pub(crate) fn has(controller: &str) -> bool {
     let unified = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    unified.split_whitespace().any(|one| one == controller) || table.lines().any(|line| point(line, controller).is_some())
+    offers(&unified, controller) || table.lines().any(|line| point(line, controller).is_some())
+}
+
+// Controllers are asked for by their names on v1.
+fn offers(unified: &str, controller: &str) -> bool {
+    let name = if controller == "blkio" { "io" } else { controller };
+    unified.split_whitespace().any(|one| one == name)
 }
 
 fn values(dir: &std::path::Path, file: &str) -> Vec<String> {
@@ -74,4 +80,17 @@ fn point<'a>(line: &'a str, controllers: &str) -> Option<&'a str> {
         _ => kind == "cgroup" && controllers.split(',').all(|one| data.split(',').any(|option| option == one)),
     };
     if fits { left.split(' ').nth(4) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::offers;
+
+    #[test]
+    fn block_devices_have_another_name_on_v2() {
+        for (controller, is_there) in [("memory", true), ("blkio", true), ("freezer", false)] {
+            assert_eq!(offers("cpuset cpu io memory pids\n", controller), is_there, "{controller}");
+        }
+        assert!(!offers("cpu memory", "blkio") && !offers("", "memory"));
+    }
 }
