@@ -92,8 +92,8 @@ impl<'a> Walk<'a> {
         let error = created.expect_err(step);
         assert_eq!(error.errno(), Some(Errno::EIO as i32), "{step}: {error}");
         match step.starts_with("find-program") {
-            true => assert_eq!(error.to_string(), "exec: \"/bin/true\": i/o error (EIO)"),
-            false => assert_eq!(error.to_string(), format!("{named}: i/o error (EIO)"), "{step}"),
+            true => assert_eq!(error.to_string(), "exec: \"/bin/true\": input/output error (EIO)"),
+            false => assert_eq!(error.to_string(), format!("{named}: input/output error (EIO)"), "{step}"),
         }
         names_call(step, named);
         names_subject(step, named);

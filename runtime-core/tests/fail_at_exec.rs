@@ -61,7 +61,7 @@ impl<'a> Walk<'a> {
                 }
                 // A death at the exec cannot be told from a program that ended at once.
                 (Ended::Ran(137), Ended::Refused(failed, Some(_))) => {
-                    assert_eq!(failed, "exec /bin/true: i/o error (EIO)");
+                    assert_eq!(failed, "exec /bin/true: input/output error (EIO)");
                     words.push("execve".to_owned());
                 }
                 (Ended::Ran(0), Ended::Ran(0)) => return words,
@@ -103,8 +103,8 @@ fn told(died: &str, failed: &str, number: usize) -> String {
     let place = died.strip_prefix(&format!("exited with 137 at step {number} of ")).unwrap_or_else(|| panic!("{died} at step {number}"));
     let named = place.split_once(": ").unwrap().1;
     match failed.strip_prefix("exec: ") {
-        Some(program) => assert_eq!(program, "\"/bin/true\": i/o error (EIO)"),
-        None => assert!(failed.starts_with(named) && failed.ends_with(": i/o error (EIO)"), "{failed} is not {named}"),
+        Some(program) => assert_eq!(program, "\"/bin/true\": input/output error (EIO)"),
+        None => assert!(failed.starts_with(named) && failed.ends_with(": input/output error (EIO)"), "{failed} is not {named}"),
     }
     named.to_owned()
 }

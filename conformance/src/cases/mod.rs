@@ -52,9 +52,9 @@ mod tests {
     }
 
     #[test]
-    fn the_cases_that_the_tables_of_properties_and_engines_name_exist() {
+    fn the_cases_that_the_tables_name_exist() {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-        let table = ["properties.md", "engines.md"].map(|page| std::fs::read_to_string(docs.join(page)).unwrap()).concat();
+        let table = ["properties.md", "engines.md", "security.md"].map(|page| std::fs::read_to_string(docs.join(page)).unwrap()).concat();
         let rows = table.lines().filter_map(|line| line.strip_suffix('|')?.rsplit_once('|'));
         let named = rows.flat_map(|(_, tests)| tests.split('`').skip(1).step_by(2)).filter(|name| name.contains('/'));
         let cases = all();

@@ -343,9 +343,20 @@ pub enum Op {
         /// The name.
         name: Text,
     },
+    /// Open a directory of the container's, no link in its path, and see that a file system of this kind is mounted there.
+    OpenFs {
+        /// The container's path.
+        path: Text,
+        /// `f_type` of `statfs(2)`.
+        magic: u32,
+        /// Receives it.
+        to: Slot,
+    },
     /// Make a path read-only, if it is there.
     ReadOnlyPath {
-        /// The container's path.
+        /// Where the path begins.
+        root: Slot,
+        /// The path.
         path: Text,
         /// The private procfs, where it takes `mount(2)`: before Linux 5.14. Else [`Slot::NONE`].
         proc: Slot,
@@ -357,7 +368,9 @@ pub enum Op {
     },
     /// Cover a path, if it is there: a file by the null device, a directory by an empty file system.
     MaskPath {
-        /// The container's path.
+        /// Where the path begins.
+        root: Slot,
+        /// The path.
         path: Text,
         /// The null device.
         null: Slot,

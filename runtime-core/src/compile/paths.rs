@@ -2,8 +2,9 @@
 
 use super::attach;
 use super::plan::{Builder, scratch};
-use crate::config::{Config, sysctl};
+use crate::config::{Config, Mount, MountWhat, sysctl};
 use crate::host::Host;
+use nix::libc::{PROC_SUPER_MAGIC, SYSFS_MAGIC};
 use runtime_init::{Op, Slot};
 
 /// `linux.sysctl`, through a procfs that no mount of the container covers.
@@ -17,6 +18,12 @@ pub(crate) fn set_parameters(plan: &mut Builder, config: &Config) {
 
 /// `linux.readonlyPaths` and `linux.maskedPaths`.
 pub(crate) fn restrict(plan: &mut Builder, config: &Config, host: &Host) {
+    let held: Vec<_> = KERNELS.into_iter().filter(|kernel| kernel.is_wanted(config)).collect();
+    held.iter().for_each(|kernel| kernel.open(plan));
+    let begin = |path: &'_ str| {
+        let below = |kernel: &&Kernels| kernel.has(path);
+        held.iter().find(below).map_or((Slot::ROOT, 0), |kernel| (kernel.slot, kernel.path.len() + 1))
+    };
     let proc = if host.mount_setattr { Slot::NONE } else { scratch::PROC };
     for (index, path) in config.readonly_paths.iter().enumerate() {
         plan.about(format!("linux.readonlyPaths[{index}] {path}"));
@@ -24,8 +31,9 @@ pub(crate) fn restrict(plan: &mut Builder, config: &Config, host: &Host) {
             attach::seal(plan, host, Slot::ROOT);
             continue;
         }
-        let path = plan.text(path);
-        plan.push(Op::ReadOnlyPath { path, proc });
+        let (root, from) = begin(path);
+        let path = plan.text(path.get(from..).unwrap_or_default());
+        plan.push(Op::ReadOnlyPath { root, path, proc });
     }
     if config.masked_paths.is_empty() {
         return;
@@ -35,7 +43,43 @@ pub(crate) fn restrict(plan: &mut Builder, config: &Config, host: &Host) {
     let label = plan.text(config.mount_label.as_deref().unwrap_or(""));
     for (index, path) in config.masked_paths.iter().enumerate() {
         plan.about(format!("linux.maskedPaths[{index}] {path}"));
-        let path = plan.text(path);
-        plan.push(Op::MaskPath { path, null: scratch::NULL, empty: scratch::EMPTY, label });
+        let (root, from) = begin(path);
+        let path = plan.text(path.get(from..).unwrap_or_default());
+        plan.push(Op::MaskPath { root, path, null: scratch::NULL, empty: scratch::EMPTY, label });
+    }
+}
+
+/// A file system of the kernel's own. What is masked in it is looked for in what was mounted: in a root that somebody else can
+/// write to, its mount point may be elsewhere for the moment, and a path that is not there is not masked.
+struct Kernels {
+    path: &'static str,
+    fstype: &'static str,
+    magic: i64,
+    slot: Slot,
+}
+
+const KERNELS: [Kernels; 2] = [
+    Kernels { path: "/proc", fstype: "proc", magic: PROC_SUPER_MAGIC, slot: scratch::PROC_MOUNT },
+    Kernels { path: "/sys", fstype: "sysfs", magic: SYSFS_MAGIC, slot: scratch::SYS_MOUNT },
+];
+
+impl Kernels {
+    /// Is it mounted, and something in it restricted?
+    fn is_wanted(&self, config: &Config) -> bool {
+        let here = |mount: &&Mount| mount.destination == self.path && !matches!(mount.what, MountWhat::Remount);
+        let last = config.mounts.iter().rfind(here);
+        let is_mounted = last.is_some_and(|mount| matches!(&mount.what, MountWhat::Fs { fstype, .. } if fstype == self.fstype));
+        is_mounted && config.readonly_paths.iter().chain(&config.masked_paths).any(|path| self.has(path))
+    }
+
+    /// Is a path below it?
+    fn has(&self, path: &str) -> bool {
+        path.strip_prefix(self.path).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+    }
+
+    fn open(&self, plan: &mut Builder) {
+        plan.about(self.path);
+        let path = plan.text(self.path);
+        plan.push(Op::OpenFs { path, magic: u32::try_from(self.magic).unwrap_or(0), to: self.slot });
     }
 }

@@ -99,7 +99,9 @@ pub(crate) mod scratch {
     pub(crate) const NULL: Slot = Slot(Slot::LIMIT - 5);
     pub(crate) const EMPTY: Slot = Slot(Slot::LIMIT - 6);
     pub(crate) const PROC: Slot = Slot(Slot::LIMIT - 7);
-    pub(crate) const COUNT: u32 = 7;
+    pub(crate) const PROC_MOUNT: Slot = Slot(Slot::LIMIT - 8);
+    pub(crate) const SYS_MOUNT: Slot = Slot(Slot::LIMIT - 9);
+    pub(crate) const COUNT: u32 = 9;
 }
 
 /// Where parent and child meet.

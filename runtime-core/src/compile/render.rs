@@ -71,6 +71,8 @@ fn slot(slot: Slot) -> String {
         scratch::NULL => "null".into(),
         scratch::EMPTY => "empty".into(),
         scratch::PROC => "proc".into(),
+        scratch::PROC_MOUNT => "/proc".into(),
+        scratch::SYS_MOUNT => "/sys".into(),
         Slot(n) => format!("s{n}"),
     }
 }
@@ -150,7 +152,9 @@ impl Line<'_> {
             Op::Console { socket, rows, columns, bind } => {
                 write!(f, " {} {rows}x{columns}{}", slot(socket), if bind == 0 { "" } else { " /dev/console" })
             }
-            Op::ReadOnlyPath { path, .. } | Op::MaskPath { path, .. } | Op::MakeCwd { path } => write!(f, " {}", text(path)),
+            Op::OpenFs { path, magic, to } => write!(f, " {} {magic:#x} -> {}", text(path), slot(to)),
+            Op::ReadOnlyPath { root, path, .. } | Op::MaskPath { root, path, .. } => write!(f, " {} {}", slot(root), text(path)),
+            Op::MakeCwd { path } => write!(f, " {}", text(path)),
             Op::OwnStdio { uid } | Op::FindHome { uid } => write!(f, " {uid}"),
             Op::IoPriority { value } => write!(f, " {value:#x}"),
             Op::Personality { domain } => write!(f, " {domain:#x}"),
@@ -207,7 +211,9 @@ pub(crate) fn call(op: &Op, detail: u32) -> &'static str {
         Op::Propagation { .. } | Op::RemountBind { .. } | Op::Remount { .. } | Op::MoveRoot => "mount",
         Op::Unmount { .. } => "umount2",
         Op::CloneTree { .. } => "open_tree",
-        Op::OpenPath { .. } | Op::OpenTarget { .. } | Op::OpenNull { .. } | Op::ReopenNull | Op::OpenProc { .. } => "open",
+        Op::OpenPath { .. } | Op::OpenTarget { .. } | Op::OpenNull { .. } | Op::ReopenNull | Op::OpenProc { .. } | Op::OpenFs { .. } => {
+            "open"
+        }
         Op::NewFs { .. } => match detail {
             part::OPEN => "fsopen",
             part::MOUNT => "fsmount",

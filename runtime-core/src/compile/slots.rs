@@ -60,7 +60,7 @@ impl Held {
                 self.take(&[from])?;
                 self.fill(to);
             }
-            Op::OpenTarget { to, .. } | Op::OpenNull { to } => {
+            Op::OpenTarget { to, .. } | Op::OpenNull { to } | Op::OpenFs { to, .. } => {
                 self.read(&[Slot::ROOT])?;
                 self.fill(to);
             }
@@ -76,14 +76,14 @@ impl Held {
             Op::CopyUp { from, to } => self.read(&[from, to])?,
             Op::MakeNode { dir, .. } | Op::MakeSymlink { dir, .. } | Op::ReplaceBySymlink { dir, .. } => self.read(&[dir])?,
             Op::Pivot { .. } | Op::MoveRoot | Op::Chroot | Op::MakeCwd { .. } => self.read(&[Slot::ROOT])?,
-            Op::ReadOnlyPath { proc: Slot::NONE, .. } => self.read(&[Slot::ROOT])?,
-            Op::ReadOnlyPath { proc, .. } => self.read(&[Slot::ROOT, proc])?,
+            Op::ReadOnlyPath { root, proc: Slot::NONE, .. } => self.read(&[root])?,
+            Op::ReadOnlyPath { root, proc, .. } => self.read(&[root, proc])?,
             Op::WriteProc { proc, .. } => self.read(&[proc])?,
             Op::Console { socket, .. } => {
                 self.read(&[Slot::ROOT])?;
                 self.take(&[socket])?;
             }
-            Op::MaskPath { null, .. } => self.read(&[Slot::ROOT, null])?,
+            Op::MaskPath { root, null, .. } => self.read(&[root, null])?,
             Op::Park { go, report } => {
                 self.take(&[go, Slot::CONTROL])?;
                 self.read(&[report])?;

@@ -91,15 +91,23 @@ pub(super) fn sweep(placement: &Placement) -> Result<()> {
 
 /// Removes the cgroups once they are empty; those that somebody else lives in stay.
 pub(super) fn clear(placement: &Placement) -> Result<()> {
-    const GRACE: Duration = Duration::from_secs(2);
+    const GRACE: Duration = Duration::from_secs(5);
     let deadline = Instant::now() + GRACE;
-    while !placement.is_none() && !placement.is_empty()? {
+    while !placement.is_none() {
+        let busy = match placement.is_empty()? {
+            // On v1 an orphan joins one hierarchy after the other, until it finds that nobody waits for it.
+            true => match placement.remove() {
+                Err(error) if error.errno() == Some(Errno::EBUSY as i32) => Err(error),
+                done => return done,
+            },
+            false => Ok(()),
+        };
         if Instant::now() > deadline {
-            return Ok(());
+            return busy;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    placement.remove()
+    Ok(())
 }
 
 /// Waits until a killed process has ended, and reaps it if it is the caller's child.

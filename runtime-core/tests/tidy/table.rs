@@ -8,7 +8,11 @@ pub(crate) struct Page {
     columns: usize,
 }
 
-pub(crate) const PAGES: [Page; 2] = [Page { path: "docs/properties.md", columns: 6 }, Page { path: "docs/engines.md", columns: 3 }];
+pub(crate) const PAGES: [Page; 3] = [
+    Page { path: "docs/properties.md", columns: 6 },
+    Page { path: "docs/engines.md", columns: 3 },
+    Page { path: "docs/security.md", columns: 4 },
+];
 
 /// The rows of all its tables, without their heads: the line's number, and the cells.
 fn rows(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {

@@ -176,9 +176,16 @@ fn if_there(root: Fd, path: &CStr) -> sys::Result<Option<Fd>> {
     }
 }
 
+/// Opens what is mounted on a path, if it is what it should be.
+pub(crate) fn open_fs(init: &mut Init<'_>, path: Text, magic: u32, to: Slot) -> Done {
+    let fd = root::open_in(init.fd(Slot::ROOT)?, init.plan.text(path)?, o::PATH | o::DIRECTORY, resolve::NO_SYMLINKS)?;
+    init.put(to, fd)?;
+    if sys::fstatfs(fd)? == u64::from(magic) { Ok(()) } else { Err(Errno::ENODEV.into()) }
+}
+
 /// Covers a path by itself, read-only.
-pub(crate) fn read_only_path(init: &Init<'_>, path: Text, proc: Slot) -> Done {
-    let Some(on) = if_there(init.fd(Slot::ROOT)?, init.plan.text(path)?)? else { return Ok(()) };
+pub(crate) fn read_only_path(init: &Init<'_>, root: Slot, path: Text, proc: Slot) -> Done {
+    let Some(on) = if_there(init.fd(root)?, init.plan.text(path)?)? else { return Ok(()) };
     let tree = sys::open_tree(on, c"", AT_RECURSIVE)?;
     if proc == Slot::NONE {
         sys::mount_setattr(tree, 0, MountAttr { set: u64::from(sys::MOUNT_ATTR_RDONLY), ..MountAttr::default() })?;
@@ -238,8 +245,9 @@ pub(crate) fn reopen_null(init: &Init<'_>) -> Done {
 }
 
 /// Covers a path so that nothing of it can be seen.
-pub(crate) fn mask_path(init: &mut Init<'_>, path: Text, [null, empty]: [Slot; 2], label: Text) -> Done {
-    let Some(on) = if_there(init.fd(Slot::ROOT)?, init.plan.text(path)?)? else { return Ok(()) };
+pub(crate) fn mask_path(init: &mut Init<'_>, op: Op) -> Done {
+    let Op::MaskPath { root, path, null, empty, label } = op else { return Err(Errno::EINVAL.into()) };
+    let Some(on) = if_there(init.fd(root)?, init.plan.text(path)?)? else { return Ok(()) };
     let is_directory = sys::fstat(on)?.kind() == Stat::DIRECTORY;
     let cover = if is_directory {
         if !init.holds(empty) {

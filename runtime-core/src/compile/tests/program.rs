@@ -119,9 +119,9 @@ fn masked_and_read_only_paths_follow_the_switch() {
         |host| host.selinux = true,
         expect![[r#"
               pivot
-            + read-only-path "/proc/sys"
+            + read-only-path root "/proc/sys"
             + open-null -> null
-            + mask-path "/proc/keys"
+            + mask-path root "/proc/keys"
         "#]],
     );
 }
