@@ -9,7 +9,12 @@ const SPEC: &str = "1.3.0";
 /// "unknown" without an error, and nothing is decided on it; a false name would be. moby takes the word after "version", podman and cri-o
 /// show the text as it is.
 pub(crate) fn text() -> String {
-    let commit = option_env!("RUNTIME_SHIM_COMMIT").map_or_else(String::new, |commit| format!("commit: {commit}\n"));
+    said(option_env!("RUNTIME_SHIM_COMMIT"))
+}
+
+/// Who builds it says from which commit, as runc's makefile does; without a word there is no line.
+fn said(commit: Option<&str>) -> String {
+    let commit = commit.map_or_else(String::new, |commit| format!("commit: {commit}\n"));
     format!("runtime-shim version {}\n{commit}spec: {SPEC}\n", env!("CARGO_PKG_VERSION"))
 }
 
@@ -17,12 +22,23 @@ pub(crate) fn text() -> String {
 mod tests {
     use super::*;
 
-    /// moby: any line with the word "version", the version after it.
+    /// moby's `parseRuntimeVersion`: what stands behind "version" in a line that has the word, and what stands behind `commit:` in another.
     #[test]
-    fn moby_finds_the_version_after_the_word() {
-        let said = text();
-        let line = said.lines().find(|line| line.contains("version")).unwrap_or_default();
-        assert_eq!(line.split("version").nth(1).map(str::trim), Some(env!("CARGO_PKG_VERSION")));
+    fn moby_finds_the_version_after_the_word_and_the_commit_if_it_is_told() {
+        let parsed = |commit| {
+            let (mut version, mut found) = (None, None);
+            for line in said(commit).lines() {
+                if line.contains("version") {
+                    version = line.rsplit("version").next().map(|text| text.trim().to_owned());
+                } else if let Some(text) = line.strip_prefix("commit:") {
+                    found = Some(text.trim().to_owned());
+                }
+            }
+            (version, found)
+        };
+        let version = Some(env!("CARGO_PKG_VERSION").to_owned());
+        assert_eq!(parsed(None), (version.clone(), None));
+        assert_eq!(parsed(Some("v1-0-g12")), (version, Some("v1-0-g12".to_owned())));
     }
 
     /// go-runc splits the other lines at the first `: `.
