@@ -341,16 +341,25 @@ fn buildah_kills_without_a_signal_and_knows_every_status() {
     world.shim(&["delete", "c1"]).ok();
 }
 
+/// The init is the first of its pid namespace, and yet not deaf; as with runc, whose init ends by these and by no others.
 #[test]
-fn a_container_that_waits_for_its_start_ends_by_what_ends_a_process() {
+fn a_container_that_waits_for_its_start_ends_by_what_asks_it_to() {
     let Some(world) = World::with_containers() else { return };
     let bundle = world.bundle("sleep 100");
-    world.shim(&["create", "--bundle", &bundle, "c1"]).ok();
-    for signal in ["WINCH", "CONT"] {
-        world.shim(&["kill", "c1", signal]).ok();
-        assert_eq!(world.state("c1")["status"], "created", "{signal}");
+    for signal in ["HUP", "INT", "QUIT", "ABRT", "TERM", "STKFLT"] {
+        world.shim(&["create", "--bundle", &bundle, "c1"]).ok();
+        for other in ["WINCH", "CONT", "CHLD", "USR1", "TSTP", "RTMIN"] {
+            world.shim(&["kill", "c1", other]).ok();
+        }
+        assert_eq!(world.state("c1")["status"], "created", "before {signal}");
+        let pid = world.state("c1")["pid"].to_string();
+        let sent = std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap();
+        assert!(sent.success(), "{signal}");
+        until(&format!("stopped by {signal}"), || world.state("c1")["status"] == "stopped");
+        world.shim(&["delete", "c1"]).ok();
     }
-    world.shim(&["kill", "c1", "TERM"]).ok();
+    world.shim(&["create", "--bundle", &bundle, "c1"]).ok();
+    world.shim(&["kill", "c1"]).ok();
     until("stopped", || world.state("c1")["status"] == "stopped");
     world.shim(&["delete", "c1"]).ok();
     // cri-o and podman say `all` of a container that shares its processes, and may say it of any.

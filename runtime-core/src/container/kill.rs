@@ -7,19 +7,11 @@ use super::start::not_running;
 use crate::config::Membership;
 use crate::error::{Error, Result};
 use crate::pidfd::Pidfd;
-use crate::state::Status;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
 
 const KILL: i32 = Signal::SIGKILL as i32;
-
-/// `signal(7)`: is it the end of a process that does not handle it?
-fn ends_a_process(signal: i32) -> bool {
-    use Signal::{SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
-    let harmless = [SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH];
-    signal != 0 && !harmless.iter().any(|harmless| *harmless as i32 == signal)
-}
 
 impl Container {
     /// Sends a signal to the first process; SIGKILL to all, where its end does not end them.
@@ -30,9 +22,6 @@ impl Container {
         let init = self.record.init.ok_or_else(not_running)?;
         if signal == KILL && !self.has_own_pids() {
             return self.kill_those_who_stay();
-        }
-        if self.ended_before_its_start(signal)? {
-            return Ok(());
         }
         init.signal(signal)?;
         if signal == KILL {
@@ -51,29 +40,11 @@ impl Container {
     /// [`ErrorKind::Call`](crate::ErrorKind::Call) if the cgroups cannot be read;
     /// [`ErrorKind::NotRunning`](crate::ErrorKind::NotRunning) if it has none, and has ended.
     pub fn kill_all(&self, signal: i32) -> Result<()> {
-        if self.ended_before_its_start(signal)? {
-            return Ok(());
-        }
         let placement = self.placement()?;
         match placement.is_none() {
             false => placement.kill_all(signal),
             true => self.kill_namespace(signal),
         }
-    }
-
-    /// The first process of a pid namespace hears only what it handles, and before the start there is no program that could: what ends a
-    /// process ends it all the same.
-    fn ended_before_its_start(&self, signal: i32) -> Result<bool> {
-        let Some(init) = self.record.init.filter(|_| ends_a_process(signal) && self.has_own_pids()) else { return Ok(false) };
-        if self.status()? != Status::Created {
-            return Ok(false);
-        }
-        // Not while it is being started.
-        let _entry = self.store.lock(self.id())?;
-        if self.status()? != Status::Created {
-            return Ok(false);
-        }
-        init.signal(KILL).map(|()| true)
     }
 
     /// The init is nobody special in a pid namespace that it shares: the others live on without it, and are killed even then.
