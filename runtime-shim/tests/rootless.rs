@@ -6,7 +6,9 @@ mod world;
 
 use serde_json::{Value, json};
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -166,6 +168,32 @@ fn a_users_hooks_run_as_the_user_and_in_the_container_as_its_root() {
     let hooks = json!({"createRuntime": outside, "createContainer": inside, "poststop": outside});
     guest.run("exit 0", |config| config["hooks"] = hooks).ok();
     assert_eq!(words(&fs::read_to_string(log).unwrap()), format!("{NOBODY} 0 {NOBODY}"));
+}
+
+/// A hook and an exec in a container whose profile notifies each load the filter, and the agent gets each of the listeners.
+#[test]
+fn a_users_agent_gets_the_listeners_of_hooks_and_execs_too() {
+    let Some(guest) = Guest::nobody() else { return };
+    let path = guest.world.path("agent.sock");
+    let agent = UnixListener::bind(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    for no_new_privileges in [true, false] {
+        let bundle = guest.bundle("exec sleep 60", |config| {
+            config["process"]["noNewPrivileges"] = no_new_privileges.into();
+            let syscalls = json!([{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}]);
+            config["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": path, "syscalls": syscalls});
+            config["hooks"] = json!({"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "exit 0"]}]});
+        });
+        guest.shim(&["create", "--bundle", &bundle, "c"]).ok();
+        guest.shim(&["start", "c"]).ok();
+        guest.shim(&["exec", "c", "true"]).ok();
+        guest.shim(&["delete", "--force", "c"]).ok();
+        for _ in ["the container", "its hook", "its exec"] {
+            let mut message = String::new();
+            agent.accept().unwrap().0.read_to_string(&mut message).unwrap();
+            assert!(message.contains("seccompFd"), "{message}");
+        }
+    }
 }
 
 #[test]

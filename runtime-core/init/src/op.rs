@@ -87,6 +87,8 @@ pub enum Op {
     },
     /// `prctl(PR_SET_DUMPABLE, 0)`: nobody may look into the init.
     Hide,
+    /// `prctl(PR_SET_DUMPABLE, 1)`: whoever is the same user may.
+    Show,
     /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING)`; a kernel without keyrings, or a full quota, is no error.
     SessionKeyring {
         /// The keyring's name.

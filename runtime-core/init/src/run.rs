@@ -191,6 +191,7 @@ fn step(init: &mut Init<'_>, op: Op) -> Result<(), Failure> {
         Op::SetSid => Ok(sys::setsid()?),
         Op::DeathSignal { signal } => meet::death_signal(signal),
         Op::Hide => identity::hide(),
+        Op::Show => identity::show(),
         Op::SessionKeyring { name } => memberships::session_keyring(init, name),
         Op::AttachCgroup { procs } => memberships::attach_cgroup(init, procs),
         Op::Join { of, kind } => memberships::join(init, of, kind),

@@ -50,7 +50,9 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
 pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, (host, wishes): (&Host, &Wishes)) -> Result<()> {
     let at_most = if inside.has_user_namespace { ALL } else { host.capabilities };
     let may_set_groups = identity::may_set_groups(inside.config, process, host)?;
-    let filter = Filtering::of(inside.config, process, host)?;
+    // Its memory was the caller's before it entered a user namespace, and in the caller's an unprivileged one may not look into it.
+    let taken = if inside.has_user_namespace && !host.is_privileged() { Taken::Shown } else { Taken::AsItIs };
+    let filter = Filtering { taken, ..Filtering::of(inside.config, process, host)? };
     let to = Lowering { at_most, may_set_groups, fresh: false, config: inside.config };
     become_the_program(plan, process, (host, wishes), (&to, &filter));
     plan.about("process");
@@ -65,6 +67,15 @@ pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, (h
 struct Filtering {
     filter: Option<seccomp::Filter>,
     when: When,
+    taken: Taken,
+}
+
+/// How the parent gets at a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    AsItIs,
+    /// The process has to let itself be looked into: by the container's user too, who could look into the program as well.
+    Shown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +99,7 @@ impl Filtering {
             (true, true) => When::Parked,
             (true, false) => When::Last,
         };
-        Ok(Self { filter, when })
+        Ok(Self { filter, when, taken: Taken::AsItIs })
     }
 
     fn is_early(&self) -> bool {
@@ -97,9 +108,14 @@ impl Filtering {
 
     /// Loads it, if this is the moment.
     fn load(this: Option<&Self>, plan: &mut Builder, now: When) {
-        let Some(filter) = this.filter(|this| this.when == now).and_then(|this| this.filter.as_ref()) else { return };
+        let Some((this, filter)) = this.filter(|this| this.when == now).and_then(|this| Some((this, this.filter.as_ref()?))) else {
+            return;
+        };
         plan.about("linux.seccomp");
         if filter.listener.is_some() {
+            if this.taken == Taken::Shown {
+                plan.push(Op::Show);
+            }
             let point = if now == When::Parked { point::LAST_LISTENER } else { point::LISTENER };
             plan.push(Op::Meet { point });
         }

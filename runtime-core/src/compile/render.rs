@@ -100,7 +100,8 @@ impl Display for Line<'_> {
         write!(f, "{}", name(&step.op))?;
         match step.op {
             Op::Meet { point } | Op::LendRoute { point } => write!(f, " {point}"),
-            Op::SetSid | Op::Hide | Op::LoopbackUp | Op::MoveRoot | Op::Chroot | Op::NoNewPrivs | Op::VerifyCwd | Op::ReopenNull => Ok(()),
+            Op::SetSid | Op::Hide | Op::Show | Op::LoopbackUp | Op::MoveRoot | Op::Chroot => Ok(()),
+            Op::NoNewPrivs | Op::VerifyCwd | Op::ReopenNull => Ok(()),
             Op::DeathSignal { signal } => write!(f, " {signal}"),
             Op::SessionKeyring { name } | Op::HostName { name } | Op::DomainName { name } => write!(f, " {}", text(name)),
             Op::AttachCgroup { procs } => write!(f, " {}", slot(procs)),
@@ -198,7 +199,7 @@ pub(crate) fn call(op: &Op, detail: u32) -> &'static str {
     match op {
         Op::Meet { .. } | Op::Park { .. } => "read",
         Op::SetSid => "setsid",
-        Op::DeathSignal { .. } | Op::Hide | Op::NoNewPrivs | Op::BoundingSet { .. } | Op::Ambient { .. } => "prctl",
+        Op::DeathSignal { .. } | Op::Hide | Op::Show | Op::NoNewPrivs | Op::BoundingSet { .. } | Op::Ambient { .. } => "prctl",
         Op::SessionKeyring { .. } => "keyctl",
         Op::AttachCgroup { .. } | Op::WriteFile { .. } | Op::WriteProc { .. } => "write",
         Op::Join { .. } => "setns",

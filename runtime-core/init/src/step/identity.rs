@@ -16,6 +16,11 @@ pub(crate) fn hide() -> Done {
     Ok(sys::prctl(PR_SET_DUMPABLE, 0, 0)?)
 }
 
+/// `prctl(PR_SET_DUMPABLE, 1)`.
+pub(crate) fn show() -> Done {
+    Ok(sys::prctl(PR_SET_DUMPABLE, 1, 0)?)
+}
+
 /// `prctl(PR_SET_NO_NEW_PRIVS)`.
 pub(crate) fn no_new_privs() -> Done {
     Ok(sys::prctl(PR_SET_NO_NEW_PRIVS, 1, 0)?)

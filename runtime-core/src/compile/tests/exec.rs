@@ -1,6 +1,6 @@
 //! Another process of a container that runs.
 
-use super::{check_exec, expect, hybrid, json, same, user_namespace};
+use super::{check_exec, exec_text, expect, hybrid, json, same, user_namespace};
 
 #[test]
 fn another_process_joins_all_at_once_and_hops() {
@@ -109,4 +109,15 @@ fn another_process_without_private_namespaces_enters_a_root() {
         exec ["sh"] ["PATH=/bin:/usr/bin", "HOME=/root"]
     "#]],
     );
+}
+
+#[test]
+fn the_listener_of_a_user_without_privileges_is_there_to_be_taken() {
+    let mut change = user_namespace();
+    let rule = json!({"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"});
+    change["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule], "listenerPath": "/run/agent.sock"});
+    for (capabilities, shown) in [(0, true), ((1 << 41) - 1, false)] {
+        let text = exec_text(&change, |host| host.capabilities = capabilities);
+        assert_eq!(text.contains("show\nmeet"), shown, "{text}");
+    }
 }

@@ -186,9 +186,13 @@ fn check_wish(patch: Value, change: impl FnOnce(&mut Wishes), expected: Expect) 
 /// The whole plan of another process.
 #[track_caller]
 fn check_exec(patch: Value, change: impl FnOnce(&mut Host), expected: Expect) {
-    let (config, host) = (patched(&patch), changed_host(change));
+    expected.assert_eq(&exec_text(&patch, change));
+}
+
+fn exec_text(patch: &Value, change: impl FnOnce(&mut Host)) -> String {
+    let (config, host) = (patched(patch), changed_host(change));
     let inside = Inside { config: &config, has_user_namespace: config.namespaces.user.is_private() };
-    expected.assert_eq(&text(super::exec(&inside, config.process.as_ref().unwrap(), &host, &wishes())));
+    text(super::exec(&inside, config.process.as_ref().unwrap(), &host, &wishes()))
 }
 
 fn user_namespace() -> Value {
