@@ -45,7 +45,7 @@ pub(crate) fn wanted(args: &Args, container: &Container, log: &Log) -> Result<Pr
 fn read(file: &Path, log: &Log) -> Result<Process, Failure> {
     let text = std::fs::read(file).map_err(|error| Failure::io("open", file, &error))?;
     let (process, warnings) = config::parse_process(&text).map_err(|error| Failure::from(error).during(&file.display().to_string()))?;
-    warnings.iter().for_each(|warning| log.record(Level::Warning, warning));
+    log.warn(&warnings);
     Ok(process)
 }
 
@@ -132,7 +132,7 @@ mod tests {
     /// What `exec <line>` makes of a base process.
     fn exec(base_text: &str, line: &str) -> Result<Process, Failure> {
         let words: Vec<String> = ["exec"].into_iter().chain(line.split_whitespace()).map(str::to_owned).collect();
-        match args::command("runtime-shim", &args::globals(&words)?)? {
+        match args::command("runtime-shim", &args::globals("runtime-shim", &words)?)? {
             Asked::Work(_, args) => changed(base(base_text), &args, &Log::default()),
             Asked::Tell(text) => Err(Failure::new(text)),
         }

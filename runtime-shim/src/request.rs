@@ -2,9 +2,10 @@
 
 use crate::args::Args;
 use crate::args::common::{BUNDLE, CONSOLE_SOCKET, NO_NEW_KEYRING, NO_PIVOT, PID_FILE, PIDFD_SOCKET, PRESERVE_FDS};
+use crate::compat::log::Log;
 use crate::compat::messages;
 use crate::failure::Failure;
-use runtime_core::{Create, Keyring, Pivot, Terminal};
+use runtime_core::{Create, Keyring, Pivot, Terminal, config};
 use std::path::PathBuf;
 
 /// The request for a new container.
@@ -21,6 +22,13 @@ pub(crate) fn create(args: &Args) -> Result<Create, Failure> {
         notify_socket: notify_socket(),
         ..Create::default()
     })
+}
+
+/// The request with its config, once it is known what of that is set aside.
+pub(crate) fn read(request: Create, log: &Log) -> Result<Create, Failure> {
+    let bundle = config::open(&request.bundle)?;
+    log.warn(&bundle.config.warnings);
+    Ok(Create { read: Some(bundle), ..request })
 }
 
 /// The bundle, absolute: relative paths of the config and of hooks start there.

@@ -341,6 +341,34 @@ fn buildah_kills_without_a_signal_and_knows_every_status() {
     world.shim(&["delete", "c1"]).ok();
 }
 
+/// As with runc: in the log where there is one, else on stderr. go-runc looks for the last record of level error, and podman, which wants one
+/// record, takes stderr where it finds more.
+#[test]
+fn what_a_config_has_and_the_container_has_not_is_a_warning() {
+    let Some(world) = World::with_containers() else { return };
+    let change = |name: &str| {
+        let sets = json!({"bounding": ["CAP_KILL"], "permitted": ["CAP_KILL"], "inheritable": ["CAP_KILL"], "ambient": ["CAP_KILL", name]});
+        world.bundle_with(json!(["true"]), |config| config["process"]["capabilities"] = sets)
+    };
+    let words = "can't raise ambient capability CAP_CHOWN: ";
+    for verb in ["run", "create"] {
+        let bundle = change("CAP_CHOWN");
+        let said = world.shim(&[verb, "--bundle", &bundle, "c1"]);
+        assert!(said.code == 0 && said.err.contains("level=warning") && said.err.contains(words), "{verb}: {said:?}");
+        world.shim(&["delete", "--force", "c1"]).ok();
+        containerd(&world, &[verb, "--bundle", &bundle, "c1"]).ok();
+        world.shim(&["delete", "--force", "c1"]).ok();
+        world.shim(&["--log-level=error", verb, "--bundle", &bundle, "c1"]).ok();
+        world.shim(&["delete", "--force", "c1"]).ok();
+        world.shim(&[verb, "--bundle", &change("CAP_KILL"), "c1"]).ok();
+        world.shim(&["delete", "--force", "c1"]).ok();
+    }
+    let log = fs::read_to_string(world.path("log.json")).unwrap();
+    let records: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(records.len() == 2 && records.iter().all(|record| record["level"] == "warning"), "{log}");
+    assert!(log.contains(words), "{log}");
+}
+
 /// The init is the first of its pid namespace, and yet not deaf; as with runc, whose init ends by these and by no others.
 #[test]
 fn a_container_that_waits_for_its_start_ends_by_what_asks_it_to() {

@@ -96,7 +96,11 @@ pub(super) fn masks(sets: &LinuxCapabilities, warnings: &mut Vec<String>) -> Cap
     keep(&mut masks.effective, masks.permitted, ("effective", "permitted"), warnings);
     // The kernel refuses the whole set for one that the bounding set lost before.
     keep(&mut masks.inheritable, masks.bounding, ("inheritable", "in the bounding set"), warnings);
-    keep(&mut masks.ambient, masks.permitted & masks.inheritable, ("ambient", "both permitted and inheritable"), warnings);
+    let lost = masks.ambient & !(masks.permitted & masks.inheritable);
+    // In the words that runc's users look for.
+    let words = |name| format!("process.capabilities.ambient: can't raise ambient capability {name}: not both permitted and inheritable");
+    warnings.extend(names(lost).map(words));
+    masks.ambient &= !lost;
     masks
 }
 
@@ -152,7 +156,7 @@ mod tests {
             [0, 0, 32, 0, 0],
             &[
                 "process.capabilities.inheritable: ignored, because they are not in the bounding set: CAP_KILL",
-                "process.capabilities.ambient: ignored, because they are not both permitted and inheritable: CAP_KILL",
+                "process.capabilities.ambient: can't raise ambient capability CAP_KILL: not both permitted and inheritable",
             ],
         );
     }

@@ -4,7 +4,7 @@
 
 use super::{shape, tolerant};
 use crate::error::Result;
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{LinuxDeviceCgroup, LinuxResources};
 use serde_json::Value;
 
 /// Where in a config it is.
@@ -46,6 +46,16 @@ fn settle(mut resources: LinuxResources, (json, place): (&str, &str), warnings: 
     if is_zero && is_absent(json, &format!("{place}/pids/limit")) {
         resources.set_pids(None);
     }
+    for (index, limit) in resources.hugepage_limits_mut().iter_mut().flatten().enumerate().filter(|(_, limit)| limit.page_size().is_empty())
+    {
+        // Some write it so, because Go's reader does not tell small letters from others.
+        if let Some(Value::String(size)) = found(json, &format!("{place}/hugepageLimits/{index}/pagesize")) {
+            limit.set_page_size(size);
+        }
+    }
+    for (index, rule) in resources.devices_mut().iter_mut().flatten().enumerate() {
+        keep_known_uses(rule, index, warnings);
+    }
     let memory = resources.memory().unwrap_or_default();
     if memory.kernel().is_some() || memory.kernel_tcp().is_some() {
         warnings.push("linux.resources.memory: limits of kernel memory are ignored: kernels have not had them since 5.4".into());
@@ -53,8 +63,22 @@ fn settle(mut resources: LinuxResources, (json, place): (&str, &str), warnings: 
     resources
 }
 
+/// Letters that mean nothing beside some that do are set aside: a rule then says no more than it can. One of no meaning at all is an error.
+fn keep_known_uses(rule: &mut LinuxDeviceCgroup, index: usize, warnings: &mut Vec<String>) {
+    let written = rule.access().clone().unwrap_or_default();
+    let known: String = written.chars().filter(|letter| "rwm".contains(*letter)).collect();
+    if known != written && !known.is_empty() {
+        warnings.push(format!("linux.resources.devices[{index}].access: what is none of r, w, m in {written:?} is ignored"));
+        rule.set_access(Some(known));
+    }
+}
+
 fn is_absent(json: &str, pointer: &str) -> bool {
-    serde_json::from_str::<Value>(json).is_ok_and(|document| document.pointer(pointer).is_none_or(Value::is_null))
+    found(json, pointer).is_none_or(|value| value.is_null())
+}
+
+fn found(json: &str, pointer: &str) -> Option<Value> {
+    serde_json::from_str::<Value>(json).ok()?.pointer_mut(pointer).map(Value::take)
 }
 
 #[cfg(test)]
@@ -92,6 +116,26 @@ mod tests {
         check(r#"{"cpu":{"quota":"x"}}"#, r#"config.json: linux.resources.cpu.quota: invalid type: string "x", expected i64"#);
         check(r#"{"memory":[5]}"#, "config.json: linux.resources.memory: invalid type: a list, expected an object");
         check("[]", "config.json: linux.resources: invalid type: a list, expected an object");
+    }
+
+    /// runc's own tests have both.
+    #[test]
+    fn what_others_write_otherwise_is_understood() {
+        check(r#"{"hugepageLimits":[{"pagesize":"2MB","limit":5}]}"#, r#"{"hugepageLimits":[{"limit":5,"pageSize":"2MB"}]}"#);
+        let limits = json!([{"pagesize": "2MB", "limit": 5}]);
+        let read = accepted(json!({"linux": {"resources": {"hugepageLimits": limits}}})).resources.unwrap();
+        assert_eq!(read.hugepage_limits().as_ref().unwrap()[0].page_size(), "2MB");
+    }
+
+    #[test]
+    fn a_use_of_devices_that_nobody_knows_is_ignored_with_a_warning() {
+        let rules = |access: &str| json!({"linux": {"resources": {"devices": [{"allow": false, "access": access}]}}});
+        let config = super::super::case::patched(rules("rwa")).unwrap();
+        assert_eq!(config.warnings, [r#"linux.resources.devices[0].access: what is none of r, w, m in "rwa" is ignored"#]);
+        assert_eq!(config.resources.unwrap().devices().as_ref().unwrap()[0].access().as_deref(), Some("rw"));
+        for plain in ["mwr", "xyz"] {
+            assert_eq!(warned(rules(plain)), Vec::<String>::new(), "{plain}");
+        }
     }
 
     #[test]

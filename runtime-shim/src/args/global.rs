@@ -7,15 +7,15 @@ pub(crate) static ROOT: Flag = Flag::text("root", "DIR", "where the state of con
      Containers made under one root are not seen under another.",
 );
 pub(crate) static LOG: Flag = Flag::text("log", "FILE", "append errors to FILE as well as writing them to stderr").more(
-    "The file is opened when there is something to write: a call that succeeds leaves it alone. It gets exactly one record for a failure. \
-     A colon in the name has no meaning.",
+    "The file is opened when there is something to write. It gets exactly one record for a failure, and one for each warning; warnings are \
+     then not on stderr. A colon in the name has no meaning.",
 );
 pub(crate) static LOG_FORMAT: Flag = Flag::text("log-format", "FORMAT", "how log records are written: text or json")
     .one_of(&["text", "json"])
     .more("The default is text. A json record has the keys level, msg and time (RFC 3339), one record a line.");
 pub(crate) static LOG_LEVEL: Flag = Flag::text("log-level", "LEVEL", "what is logged: error, warning or debug")
     .one_of(&["error", "warning", "debug"])
-    .more("The default is error, because engines read the log as one record and stderr as part of the answer.");
+    .more("The default is warning: errors, and what of a config was not followed. With error a call that succeeds says nothing.");
 pub(crate) static DEBUG: Flag = Flag::switch("debug", "the same as --log-level debug");
 pub(crate) static SYSTEMD_CGROUP: Flag =
     Flag::switch("systemd-cgroup", "make cgroups through systemd; cgroupsPath is then slice:prefix:name")

@@ -6,8 +6,9 @@
 //! json                     {"level":"error","msg":"container does not exist","time":"2026-01-02T03:04:05Z"}
 //! --log FILE               the record to FILE, the bare text to stderr
 //! ```
-//! Invariant: at the default level a failure is exactly one record and a success none. podman reads the whole file as one JSON object;
-//! containerd reads stderr together with stdout. So warnings are for those who ask for them.
+//! Invariant: a failure is exactly one record of level error, and what there is beside it at the default level is warnings, of a config that
+//! was not followed in everything. `state` and `list` never warn: containerd reads their stderr together with their stdout. podman reads the
+//! log file as one JSON object, and where it holds more, the sentence on stderr.
 
 use super::{messages, time};
 use crate::args::{Args, DEBUG, LOG, LOG_FORMAT, LOG_LEVEL};
@@ -41,7 +42,7 @@ pub(crate) struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { file: None, format: Format::Text, level: Level::Error }
+        Self { file: None, format: Format::Text, level: Level::Warning }
     }
 }
 
@@ -55,13 +56,18 @@ impl Log {
         };
         let level = match globals.text(&LOG_LEVEL) {
             _ if globals.on(&DEBUG) => Level::Debug,
-            None | Some("error") => Level::Error,
-            Some("warning") => Level::Warning,
+            Some("error") => Level::Error,
+            None | Some("warning") => Level::Warning,
             Some("debug") => Level::Debug,
             Some(text) => return Err(Failure::new(messages::not_one_of("log-level", text, "error, warning, debug"))),
         };
         let file = globals.path(&LOG).filter(|path| path != Path::new("/dev/stderr"));
         Ok(Self { file, format, level })
+    }
+
+    /// Tells what was set aside.
+    pub(crate) fn warn(&self, warnings: &[String]) {
+        warnings.iter().for_each(|warning| self.record(Level::Warning, warning));
     }
 
     /// Writes a record, if its level is wanted. Nothing can be done about a log that cannot be written but to say so on stderr.
@@ -147,7 +153,7 @@ mod tests {
 
     #[test]
     fn records_below_the_level_are_not_written() {
-        assert!(Level::Warning > Log::default().level);
-        assert!(Level::Error <= Log::default().level);
+        assert!(Level::Debug > Log::default().level);
+        assert!(Level::Warning <= Log::default().level);
     }
 }

@@ -172,7 +172,7 @@ pub(super) mod asked {
 
         fn check(line: &str, look: fn(&Checkpoint) -> String, expected: &str) {
             let words: Vec<String> = ["checkpoint"].into_iter().chain(line.split_whitespace()).chain(["c1"]).map(str::to_owned).collect();
-            let asked = args::globals(&words).and_then(|globals| args::command("runtime-shim", &globals));
+            let asked = args::globals("runtime-shim", &words).and_then(|globals| args::command("runtime-shim", &globals));
             let said = asked.and_then(|asked| match asked {
                 Asked::Work(_, args) => checkpoint(&args),
                 Asked::Tell(text) => Err(Failure::new(text)),
@@ -209,7 +209,7 @@ pub(super) mod asked {
             check("--tcp-established=false", options, "[]");
             for (flag, option) in &SWITCHES {
                 let words: Vec<String> = ["checkpoint", &format!("--{}", flag.long), "c1"].map(str::to_owned).to_vec();
-                let asked = args::globals(&words).and_then(|globals| args::command("runtime-shim", &globals));
+                let asked = args::globals("runtime-shim", &words).and_then(|globals| args::command("runtime-shim", &globals));
                 let Ok(Asked::Work(_, args)) = asked else { continue };
                 assert_eq!(images(&args).map(|images| images.options), Ok(vec![*option]), "{flag:?}");
             }

@@ -32,7 +32,7 @@ fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
 }
 
 fn create(settings: &Settings, args: &Args) -> Result<Code, Failure> {
-    let request = request::create(args)?;
+    let request = request::read(request::create(args)?, &settings.log)?;
     settings.runtime().create(args.id(), &request)?;
     debug::created(&settings.log);
     Ok(Code::SUCCESS)

@@ -13,7 +13,7 @@ use crate::request;
 use crate::settings::Settings;
 use nix::sys::prctl::set_child_subreaper;
 use runtime_core::console::Attached;
-use runtime_core::{Container, Create, ExitStatus, config};
+use runtime_core::{Container, Create, ExitStatus};
 
 static KEEP: Flag = Flag::switch("keep", "do not delete the container when its program ends");
 
@@ -49,10 +49,9 @@ fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
 }
 
 fn launch(settings: &Settings, args: &Args) -> Result<Code, Failure> {
-    let request = request::create(args)?;
-    let bundle = config::open(&request.bundle)?;
-    let wants_terminal = bundle.config.process.as_ref().is_some_and(|process| process.terminal);
-    let request = Create { read: Some(bundle), ..request };
+    let request = request::read(request::create(args)?, &settings.log)?;
+    let process = request.read.as_ref().and_then(|bundle| bundle.config.process.as_ref());
+    let wants_terminal = process.is_some_and(|process| process.terminal);
     let then = if args.on(&DETACH) { Then::Return } else { Then::Wait };
     match Way::find(then, wants_terminal, args.path(&CONSOLE_SOCKET))? {
         Way::Detached(terminal) => leave(settings, args.id(), Create { terminal, ..request }),

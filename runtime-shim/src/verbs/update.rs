@@ -2,7 +2,6 @@
 
 use crate::args::{Args, Arity, Flag, Order, Verb};
 use crate::compat::exit::Code;
-use crate::compat::log::Level;
 use crate::compat::{messages, units};
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -117,7 +116,7 @@ pub(crate) static VERB: Verb = Verb {
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let mut container = settings.runtime().load(args.id())?;
     let (resources, warnings) = wanted(args)?;
-    warnings.iter().for_each(|warning| settings.log.record(Level::Warning, warning));
+    settings.log.warn(&warnings);
     if let Some(rdt) = schemata(args)? {
         container.update_rdt(rdt)?;
     }
@@ -193,7 +192,7 @@ mod tests {
 
     fn check(line: &str, expected: &str) {
         let words: Vec<String> = ["update"].into_iter().chain(line.split_whitespace()).map(str::to_owned).collect();
-        let globals = args::globals(&words).unwrap_or_default();
+        let globals = args::globals("runtime-shim", &words).unwrap_or_default();
         let Ok(Asked::Work(_, args)) = args::command("runtime-shim", &globals) else { return assert_eq!(line, "a command line") };
         let said = typed(&args).map_or_else(|failure| failure.text().to_owned(), |value| value.to_string());
         assert_eq!(said, expected, "{line}");
