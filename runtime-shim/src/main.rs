@@ -1,7 +1,7 @@
 //! A runc-compatible container runtime: the command line of `runc` in front of runtime-core.
 //!
 //! A call is: read the command line, resolve it, do the verb's work, say how it ended. Every decision about containers is the library's;
-//! every word that another program reads is in [`compat`]. Invariant: a call that succeeds writes nothing to stderr.
+//! every word that another program reads is in [`compat`]. Invariant: a call that succeeds writes nothing to stderr but warnings.
 
 mod args;
 mod attach;
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 /// The whole story of a call. The log is the caller's because it also takes what goes wrong here.
 fn called(log: &mut Log) -> Result<Code, Failure> {
     let (program, words) = command_line()?;
-    let globals = args::globals(&words)?;
+    let globals = args::globals(&program, &words)?;
     *log = Log::resolve(&globals)?;
     match args::command(&program, &globals)? {
         Asked::Tell(text) => say(&text),

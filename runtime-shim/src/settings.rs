@@ -117,7 +117,7 @@ mod tests {
 
     fn settings(line: &str) -> Result<Settings, Failure> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        let globals = args::globals(&words)?;
+        let globals = args::globals("runtime-shim", &words)?;
         Settings::resolve(&globals, Log::resolve(&globals)?)
     }
 

@@ -56,6 +56,26 @@ fn help_is_a_page_on_stdout() {
     as_runc(&[(Same::Page, &[]), (Same::Page, &["--help"]), (Same::Page, &["-h"]), (Same::Page, &["help"])]);
 }
 
+/// An engine's packager puts it where runc was, and go-runc wants to read `runc version`.
+#[test]
+fn it_says_the_name_it_was_called_by() {
+    let world = World::new();
+    let called = world.path("runc");
+    std::os::unix::fs::symlink(SHIM, &called).unwrap();
+    let lines = |words: &[&str]| {
+        let said = finish(Command::new(&called).args(words).current_dir(&world.dir)).out;
+        said.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&["--help"])[..2], ["NAME:", "runc - Open Container Initiative runtime"]);
+    assert_eq!(lines(&["--nosuch"])[2..4], ["NAME:", "runc - Open Container Initiative runtime"]);
+    for words in [["state", "--help"], ["help", "state"], ["--help", "state"]] {
+        assert!(lines(&words)[1].starts_with("runc state - "), "{words:?}");
+    }
+    let version = lines(&["--version"]);
+    assert_eq!(version[0], format!("runc version {}", env!("CARGO_PKG_VERSION")));
+    assert!(version.last().is_some_and(|line| line.starts_with("spec: ")), "{version:?}");
+}
+
 #[test]
 fn a_wrong_number_of_arguments_is_refused_in_runcs_words() {
     as_runc(&[

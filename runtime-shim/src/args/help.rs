@@ -5,14 +5,15 @@ use crate::compat::table;
 use crate::verbs;
 use std::fmt::Write;
 
-/// The page of the program.
-pub(crate) fn global() -> String {
-    let mut page = "NAME:\n   runtime-shim - runs OCI containers\n\n\
-        USAGE:\n   runtime-shim [global options] command [command options] [arguments...]\n\n\
+/// The page of the program, by the name it was called by.
+pub(crate) fn global(name: &str) -> String {
+    let mut page = format!(
+        "NAME:\n   {name} - Open Container Initiative runtime\n\n\
+        USAGE:\n   {name} [global options] command [command options] [arguments...]\n\n\
         Runs a bundle (a directory with a config.json and a root filesystem) in isolation, with the\n\
         command line that container engines expect of their runtime.\n\n\
-        EXAMPLE:\n   cd /my/bundle && runtime-shim spec && runtime-shim run web1\n\nCOMMANDS:\n"
-        .to_owned();
+        EXAMPLE:\n   cd /my/bundle && {name} spec && {name} run web1\n\nCOMMANDS:\n"
+    );
     let rows = verbs::ALL.iter().map(|verb| (verb.name.to_owned(), verb.summary.to_owned())).collect();
     two_columns(&mut page, rows);
     page.push_str("\nGLOBAL OPTIONS:\n");
@@ -21,13 +22,9 @@ pub(crate) fn global() -> String {
 }
 
 /// The page of one verb.
-pub(crate) fn verb(verb: &Verb) -> String {
-    let mut page = format!(
-        "NAME:\n   runtime-shim {name} - {}\n\nUSAGE:\n   runtime-shim {name} [command options] {}\n",
-        verb.summary,
-        verb.arguments,
-        name = verb.name
-    );
+pub(crate) fn verb(program: &str, verb: &Verb) -> String {
+    let name = format!("{program} {}", verb.name);
+    let mut page = format!("NAME:\n   {name} - {}\n\nUSAGE:\n   {name} [command options] {}\n", verb.summary, verb.arguments);
     if !verb.about.is_empty() {
         let _ = write!(page, "\n{}\n", verb.about);
     }
@@ -71,7 +68,7 @@ mod tests {
     #[test]
     fn every_verb_says_what_it_is_and_lists_its_flags() {
         for known in verbs::ALL {
-            let page = verb(known);
+            let page = verb("runtime-shim", known);
             assert!(page.starts_with(&format!("NAME:\n   runtime-shim {} - ", known.name)), "{page}");
             for flag in known.flags {
                 let listed = page.lines().any(|line| line.trim_start().starts_with(&format!("--{}", flag.long)));

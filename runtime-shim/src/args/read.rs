@@ -18,28 +18,33 @@ pub(crate) enum Asked {
     Work(&'static Verb, Args),
 }
 
-/// The flags before the verb, and with them everything that follows.
-pub(crate) fn globals(argv: &[String]) -> Result<Args, Failure> {
-    flags(argv, GLOBALS, Order::First).map_err(|error| blame(error, &help::global()))
+/// The flags before the verb, and with them everything that follows. `program` is what we were called by.
+pub(crate) fn globals(program: &str, argv: &[String]) -> Result<Args, Failure> {
+    flags(argv, GLOBALS, Order::First).map_err(|error| blame(error, &help::global(name(program))))
 }
 
-/// The verb and what follows it. `program` is the name errors call us by.
+/// The last part of what we were called by.
+fn name(program: &str) -> &str {
+    program.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("runtime-shim")
+}
+
+/// The verb and what follows it.
 pub(crate) fn command(program: &str, globals: &Args) -> Result<Asked, Failure> {
     if globals.on(&VERSION) {
-        return Ok(Asked::Tell(crate::compat::version::text()));
+        return Ok(Asked::Tell(crate::compat::version::text(name(program))));
     }
     match globals.words.split_first() {
-        Some((name, _)) if globals.on(&HELP) => Ok(Asked::Tell(find(name).map_or_else(|_| help::global(), help::verb))),
-        Some((name, rest)) if name == "help" || name == "h" => topic(rest.first()),
-        Some((name, rest)) => verb(program, find(name)?, rest),
-        None => topic(None),
+        Some((topic, _)) if globals.on(&HELP) => page(program, Some(topic)).or_else(|_| page(program, None)),
+        Some((word, rest)) if word == "help" || word == "h" => page(program, rest.first()),
+        Some((word, rest)) => verb(program, find(word)?, rest),
+        None => page(program, None),
     }
 }
 
-fn topic(name: Option<&String>) -> Result<Asked, Failure> {
-    Ok(Asked::Tell(match name {
-        Some(name) => help::verb(find(name)?),
-        None => help::global(),
+fn page(program: &str, topic: Option<&String>) -> Result<Asked, Failure> {
+    Ok(Asked::Tell(match topic {
+        Some(topic) => help::verb(name(program), find(topic)?),
+        None => help::global(name(program)),
     }))
 }
 
@@ -54,12 +59,13 @@ fn blame(error: String, page: &str) -> Failure {
 }
 
 fn verb(program: &str, verb: &'static Verb, words: &[String]) -> Result<Asked, Failure> {
-    let args = flags(words, verb.flags, verb.order).map_err(|error| blame(error, &help::verb(verb)))?;
+    let page = || help::verb(name(program), verb);
+    let args = flags(words, verb.flags, verb.order).map_err(|error| blame(error, &page()))?;
     if args.on(&HELP) {
-        return Ok(Asked::Tell(help::verb(verb)));
+        return Ok(Asked::Tell(page()));
     }
     match verb.arity.complaint(args.words.len()) {
-        Some(wants) => Err(Failure::usage(messages::wrong_arity(program, verb.name, &wants), help::refuse(&help::verb(verb)))),
+        Some(wants) => Err(Failure::usage(messages::wrong_arity(program, verb.name, &wants), help::refuse(&page()))),
         None => Ok(Asked::Work(verb, args)),
     }
 }

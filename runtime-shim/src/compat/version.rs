@@ -5,17 +5,16 @@ const SPEC: &str = "1.3.0";
 
 /// Lines of `name: value` after a first one with the word "version".
 ///
-/// The name is our own and not `runc`: go-runc fills its version only from a line that starts `runc version `, but it takes any other for
-/// "unknown" without an error, and nothing is decided on it; a false name would be. moby takes the word after "version", podman and cri-o
-/// show the text as it is.
-pub(crate) fn text() -> String {
-    said(option_env!("RUNTIME_SHIM_COMMIT"))
+/// The name is the one we were called by: go-runc fills its version only from a line that starts `runc version `, and takes any other for
+/// "unknown" without an error. moby takes the word after "version", podman and cri-o show the text as it is.
+pub(crate) fn text(name: &str) -> String {
+    said(name, option_env!("RUNTIME_SHIM_COMMIT"))
 }
 
 /// Who builds it says from which commit, as runc's makefile does; without a word there is no line.
-fn said(commit: Option<&str>) -> String {
+fn said(name: &str, commit: Option<&str>) -> String {
     let commit = commit.map_or_else(String::new, |commit| format!("commit: {commit}\n"));
-    format!("runtime-shim version {}\n{commit}spec: {SPEC}\n", env!("CARGO_PKG_VERSION"))
+    format!("{name} version {}\n{commit}spec: {SPEC}\n", env!("CARGO_PKG_VERSION"))
 }
 
 #[cfg(test)]
@@ -27,7 +26,7 @@ mod tests {
     fn moby_finds_the_version_after_the_word_and_the_commit_if_it_is_told() {
         let parsed = |commit| {
             let (mut version, mut found) = (None, None);
-            for line in said(commit).lines() {
+            for line in said("runc", commit).lines() {
                 if line.contains("version") {
                     version = line.rsplit("version").next().map(|text| text.trim().to_owned());
                 } else if let Some(text) = line.strip_prefix("commit:") {
@@ -44,7 +43,7 @@ mod tests {
     /// go-runc splits the other lines at the first `: `.
     #[test]
     fn go_runc_can_split_every_other_line() {
-        for line in text().lines().skip(1) {
+        for line in text("runc").lines().skip(1) {
             assert!(line.split_once(": ").is_some(), "{line}");
         }
     }

@@ -99,7 +99,7 @@ fn the_manuals_examples_are_understood() {
     for (verb, line) in verbs::ALL.iter().flat_map(|verb| texts::of(verb.name).examples.iter().map(move |(_, line)| (verb.name, *line))) {
         for call in line.split(['|', ';', '<', '>']).map(str::trim).filter_map(|part| part.strip_prefix("runtime-shim ")) {
             let words: Vec<String> = call.split_whitespace().map(str::to_owned).collect();
-            let asked = super::globals(&words).and_then(|globals| super::command("runtime-shim", &globals));
+            let asked = super::globals("runtime-shim", &words).and_then(|globals| super::command("runtime-shim", &globals));
             assert!(asked.is_ok(), "{verb}: {call}");
         }
     }
