@@ -309,6 +309,31 @@ fn a_mount_is_made_with_the_rights_of_who_runs_the_runtime() {
     assert_eq!(said.ok(), "65534:65534\n");
 }
 
+/// The source is there only once the mount before it is, and only in the container's mount namespace.
+#[test]
+fn an_id_mapped_mount_may_show_what_another_mount_has_brought() {
+    let Some(world) = World::with_containers() else { return };
+    let data = world.dir.join("data");
+    fs::create_dir_all(data.join("below")).unwrap();
+    fs::write(data.join("below/file"), "").unwrap();
+    let rootfs = world.dir.join("bundle/rootfs");
+    let bundle = world.bundle_with(json!(["/bin/sh", "-c", "stat -c %u:%g /mnt/below/file /data/file /one"]), |config| {
+        in_user_namespace(config, &[[0, 100_000, 65_536]], &[[0, 200_000, 65_536]]);
+        config["linux"]["cgroupsPath"] = format!("/{}", world.name()).into();
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        mounts.push(json!({"destination": "/mnt", "type": "bind", "source": data, "options": ["rbind"]}));
+        for (destination, source) in [("/data", "mnt/below"), ("/one", "mnt/below/file")] {
+            mounts.push(json!({"destination": destination, "type": "bind", "source": rootfs.join(source), "options": ["rbind", "idmap"]}));
+        }
+    });
+    chown(&rootfs, Some(100_000), Some(200_000)).unwrap();
+    let said = world.shim(&["run", "--bundle", &bundle, "c"]);
+    if said.err.contains("mount_setattr") && said.err.contains("EINVAL") {
+        return println!("SKIP: needs a file system that can be id-mapped");
+    }
+    assert_eq!(said.ok(), "65534:65534\n0:0\n0:0\n");
+}
+
 #[test]
 fn an_id_mapped_mount_shows_the_containers_ids() {
     for option in ["idmap", "ridmap"] {

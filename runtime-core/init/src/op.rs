@@ -222,6 +222,13 @@ pub enum Op {
         /// The private procfs.
         proc: Slot,
     },
+    /// Hand an open mount to the parent, who has rights over its file system, and wait for its word.
+    LendMount {
+        /// Which point, one of the parent's numbers.
+        point: u32,
+        /// The mount, which stays here too.
+        mount: Slot,
+    },
     /// Take a mount the parent made.
     Move {
         /// The parent's slot.

@@ -125,19 +125,32 @@ fn bind(plan: &mut Builder, config: &Config, host: &Host, (mount, source, recurs
     }
     let mut changes = changes(&complete(&mount.options, may_be_locked(config, host)));
     // What is below the root may be what was mounted there just now, and only the container's mount namespace has that.
-    let inside = source.starts_with(&config.rootfs);
-    if mount.options.id_map.is_some() || is_foreign(config, host) && !inside {
-        let id_map = id_map(config, host, mount)?;
+    let inside = match &mount.options.id_map {
+        Some(_) => meets_another(config, mount, (source, recursive)),
+        None => source.starts_with(&config.rootfs),
+    };
+    let id_map = id_map(config, host, mount)?;
+    if !inside && (id_map.is_some() || is_foreign(config, host)) {
         let tree = plan.source(Source::Tree { path: source.to_owned(), recursive, id_map });
         plan.push(Op::Move { from: tree, to: scratch::MOUNT });
         changes.insert(0, DETACHED_FROM_HOST);
     } else {
         let from = plan.text(source.as_os_str().as_encoded_bytes());
         plan.push(Op::CloneTree { from, recursive: u32::from(recursive), to: scratch::MOUNT });
+        id_map.into_iter().for_each(|map| plan.lend(scratch::MOUNT, map, source));
     }
     open_target(plan, mount, if host.is_file(source) { Target::File } else { Target::Directory });
     attach(plan, host, &changes);
     Ok(())
+}
+
+/// Is something of what an earlier mount has brought below the root to be seen through this one?
+fn meets_another(config: &Config, mount: &Mount, (source, recursive): (&Path, bool)) -> bool {
+    let Ok(source) = source.strip_prefix(&config.rootfs) else { return false };
+    let earlier = config.mounts.iter().take_while(|other| *other != mount);
+    earlier
+        .filter_map(|other| Path::new(&other.destination).strip_prefix("/").ok())
+        .any(|other| source.starts_with(other) || recursive && other.starts_with(source))
 }
 
 /// Are the flags of the host's mounts beyond the container's power?

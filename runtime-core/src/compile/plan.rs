@@ -3,7 +3,7 @@
 use crate::config::{IdMapping, Rlimit};
 use crate::error::{Error, ErrorKind, Result};
 use runtime_init::{Blob, Op, Slot, Text, Texts};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A compiled plan: everything a child will do, in order, and what it needs for that.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,8 @@ pub(crate) struct Plan {
     pub(crate) sources: Vec<Source>,
     /// How the child is cloned.
     pub(crate) clone: Clone3,
+    /// What the parent gives to the mounts that it is lent, and where they are from.
+    id_maps: Vec<(IdMap, PathBuf)>,
     /// What the steps are about: places in `config.json`.
     subjects: Vec<String>,
 }
@@ -120,6 +122,8 @@ pub(crate) mod point {
     pub(crate) const NETWORK: u32 = 6;
     /// The process has the number it will keep: `intelRdt`.
     pub(crate) const CLASS: u32 = 7;
+    /// A mount comes along, to get the first of the plan's id maps; one higher, the second; and so on.
+    pub(crate) const ID_MAP: u32 = 8;
 }
 
 /// Builds a [`Plan`], op after op.
@@ -135,6 +139,7 @@ impl Builder {
             arena: Vec::with_capacity(8192),
             sources: Vec::new(),
             clone: Clone3::default(),
+            id_maps: Vec::new(),
             subjects: vec![String::new()],
         };
         Self { plan }
@@ -188,6 +193,13 @@ impl Builder {
         Slot(Slot::FIRST + u32::try_from(self.plan.sources.len() - 1).unwrap_or(u32::MAX - Slot::FIRST))
     }
 
+    /// The mount, of this source, gets an id map of the parent's.
+    pub(crate) fn lend(&mut self, mount: Slot, map: IdMap, source: &Path) {
+        let nth = u32::try_from(self.plan.id_maps.len()).unwrap_or(u32::MAX - point::ID_MAP);
+        self.plan.id_maps.push((map, source.to_owned()));
+        self.push(Op::LendMount { point: point::ID_MAP + nth, mount });
+    }
+
     pub(crate) fn finish(self) -> Result<Plan> {
         let filled = Slot::FIRST as usize + self.plan.sources.len();
         if filled > (Slot::LIMIT - scratch::COUNT) as usize {
@@ -204,6 +216,11 @@ impl Plan {
     /// What a step is about, as a place in `config.json`; empty for what has none.
     pub(crate) fn subject(&self, step: &Step) -> &str {
         self.subjects.get(step.subject as usize).map_or("", String::as_str)
+    }
+
+    /// What a mount that is lent at this point is to get.
+    pub(crate) fn id_map(&self, at: u32) -> Option<&(IdMap, PathBuf)> {
+        self.id_maps.get(at.checked_sub(point::ID_MAP)? as usize)
     }
 
     /// The string an op points to.

@@ -1,6 +1,6 @@
 //! The plan as text: what `--dry-run` prints, what tests compare, and the words of an error.
 
-use super::plan::{Plan, Source, Step, scratch};
+use super::plan::{IdMap, Plan, Source, Step, scratch};
 use nix::libc;
 use runtime_init::report::part;
 use runtime_init::{Op, Slot, Target};
@@ -36,12 +36,16 @@ fn bring(source: &Source) -> String {
         Source::CgroupProcs(index) => format!("cgroup.procs {index}"),
         Source::ConsoleSocket => "console socket".into(),
         Source::Tree { path, recursive, id_map } => {
-            let map = id_map.as_ref().map_or("", |map| if map.recursive { " ridmap" } else { " idmap" });
+            let map = id_map.as_ref().map_or("", mapped);
             format!("tree {}{}{map}", path.display(), if *recursive { " rec" } else { "" })
         }
         Source::Gate => "gate".into(),
         Source::GateReport => "gate report".into(),
     }
+}
+
+fn mapped(map: &IdMap) -> &'static str {
+    if map.recursive { " ridmap" } else { " idmap" }
 }
 
 /// ` mount,pid` of `CLONE_NEW*`.
@@ -119,6 +123,7 @@ impl Display for Line<'_> {
             }
             Op::RemountBind { mount, set, clear, .. } => write!(f, " {} +{set:#x} -{clear:#x}", slot(mount)),
             Op::Remount { mount, flags, data, .. } => write!(f, " {} {flags:#x} {}", slot(mount), text(data)),
+            Op::LendMount { point, mount } => write!(f, " {}{}", slot(mount), plan.id_map(point).map_or("", |(map, _)| mapped(map))),
             Op::Move { from, to } => write!(f, " {} -> {}", slot(from), slot(to)),
             Op::OpenTarget { path, target: kind, to } => write!(f, " {} {} -> {}", text(path), target(kind), slot(to)),
             Op::Attach { mount, on, keep } => write!(f, " {} -> {}{}", slot(mount), slot(on), if keep == 0 { "" } else { " keep" }),
@@ -208,6 +213,7 @@ pub(crate) fn call(op: &Op, detail: u32) -> &'static str {
         Op::BecomeRoot { .. } | Op::Ids { .. } => "setresuid",
         Op::LoopbackUp => "bring lo up",
         Op::LendRoute { .. } => "socket",
+        Op::LendMount { .. } => "sendmsg",
         Op::Rlimit { .. } => "setrlimit",
         Op::Propagation { .. } | Op::RemountBind { .. } | Op::Remount { .. } | Op::MoveRoot => "mount",
         Op::Unmount { .. } => "umount2",

@@ -54,6 +54,7 @@ impl Held {
                 self.read(if mode_of == Slot::NONE { &[] } else { std::slice::from_ref(&mode_of) })?;
                 self.fill(to);
             }
+            Op::LendMount { mount, .. } => self.read(&[Slot::CONTROL, mount])?,
             Op::SetAttr { mount, .. } => self.read(&[mount])?,
             Op::RemountBind { mount, proc, .. } | Op::Remount { mount, proc, .. } => self.read(&[mount, proc])?,
             Op::Move { from, to } => {

@@ -108,7 +108,7 @@ impl Attempt {
         }
         let mut child = self.launch(&plan, &created, request)?;
         self.reached = if own { Reached::Process } else { Reached::Nothing };
-        let left = self.converse(&mut child, config)?;
+        let left = self.converse(&mut child, &plan, config)?;
         self.settle(&child, &bundle.bytes, request)?;
         if left == Left::Waiting {
             child.go()?;
@@ -159,7 +159,7 @@ impl Attempt {
     }
 
     /// Until everything but the program is there.
-    fn converse(&mut self, child: &mut Child<'_>, config: &Config) -> Result<Left> {
+    fn converse(&mut self, child: &mut Child<'_>, plan: &Plan, config: &Config) -> Result<Left> {
         loop {
             match child.next()? {
                 Event::Reached(point::CGROUP) => self.enter(child.pid(), config)?,
@@ -171,7 +171,10 @@ impl Attempt {
                     continue;
                 }
                 Event::Reached(point::LAST_LISTENER) => return self.listener(child, config).map(|()| Left::Parked),
-                Event::Reached(_) => return Ok(Left::Waiting),
+                Event::Reached(at) => match plan.id_map(at) {
+                    Some((map, path)) => prepare::map_ids(&child.take_lent()?, path, map)?,
+                    None => return Ok(Left::Waiting),
+                },
                 Event::Executed => return Err(Error::new(ErrorKind::Step, "the init ran the program before it was started")),
             }
             child.go()?;
@@ -181,7 +184,7 @@ impl Attempt {
     /// A namespace that is joined does not end with a killed create: what it has of the host's is written down first.
     fn move_interfaces(&mut self, child: &mut Child<'_>, config: &Config) -> Result<()> {
         let Self { entry, record, moved, .. } = self;
-        let socket = child.take_socket()?;
+        let socket = child.take_lent()?;
         let moving = moved.insert(Move::between(child.pid(), socket)?);
         for (outside, inside) in &config.net_devices {
             moving.take((outside, inside), |trail| {

@@ -86,6 +86,6 @@ fn route_to(namespace: &Path) -> Result<Move> {
     let fds = prepare::open(&plan, Given::default())?;
     let mut child = Child::launch(&Launch { plan: &plan, fds, stdio: [None; 3], preserve: 0, cgroup: None, fail_at: None })?;
     child.next()?;
-    let socket = child.take_socket()?;
+    let socket = child.take_lent()?;
     Move::between(child.pid(), socket)
 }

@@ -3,7 +3,7 @@
 use super::{Create, Keyring, Pivot, Runtime, Terminal};
 use crate::cgroup::{CgroupDriver, Layout, Placement, Refusal, Wanted};
 use crate::compile::{Wishes, is_shared};
-use crate::config::{Config, Membership, MountWhat};
+use crate::config::{Config, Membership, Mount, MountWhat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{self, Cgroups, Groups, Hierarchy, Host};
 use crate::resctrl::Group;
@@ -49,8 +49,8 @@ impl Runtime {
 /// The host, for this container.
 pub(super) fn host(config: &Config, placement: &Placement) -> Host {
     let shared = is_shared(config).then(|| host::mount_point_of(&config.rootfs)).flatten();
-    let files = config.mounts.iter().filter_map(|mount| match &mount.what {
-        MountWhat::Bind { source, .. } if !source.is_dir() => Some(source.clone()),
+    let files = config.mounts.iter().enumerate().filter_map(|(index, mount)| match &mount.what {
+        MountWhat::Bind { source, .. } if is_file(source, config, index) => Some(source.clone()),
         _ => None,
     });
     let host = Host { cgroup: cgroups(placement), rootfs_parent: shared, files: files.collect(), ..Host::look() };
@@ -58,6 +58,22 @@ pub(super) fn host(config: &Config, placement: &Placement) -> Host {
         Membership::Join(path) => Host { groups: groups_behind(path).unwrap_or(host.groups), ..host },
         _ => host,
     }
+}
+
+/// Is the source of a mount something else than a directory? It may be there only through one of the mounts before it.
+fn is_file(source: &Path, config: &Config, before: usize) -> bool {
+    let error = match std::fs::metadata(source) {
+        Ok(found) => return !found.is_dir(),
+        Err(error) => error,
+    };
+    let Ok(inside) = source.strip_prefix(&config.rootfs) else { return true };
+    let inside = Path::new("/").join(inside);
+    let through = |(index, mount): (usize, &Mount)| match (&mount.what, inside.strip_prefix(&mount.destination)) {
+        (MountWhat::Bind { source, .. }, Ok(rest)) => Some(is_file(&source.join(rest), config, index)),
+        _ => None,
+    };
+    let earlier = config.mounts.iter().enumerate().take(before).rev();
+    earlier.filter_map(through).next().unwrap_or_else(|| error.kind() != std::io::ErrorKind::NotFound)
 }
 
 /// The host, for another process in a container.

@@ -37,15 +37,18 @@ pub(crate) fn open(plan: &Plan, given: Given) -> Result<Vec<OwnedFd>> {
 
 fn tree(path: &Path, recursive: bool, id_map: Option<&IdMap>) -> Result<OwnedFd> {
     let tree = spawn::sys::open_tree(path, recursive)?;
-    if let Some(map) = id_map {
-        let user = match &map.ids {
-            Ids::Mapped { uid_mappings, gid_mappings } => spawn::user_namespace(uid_mappings, gid_mappings)?,
-            Ids::Of(namespace) => file(namespace)?,
-        };
-        spawn::sys::id_map(tree.as_fd(), user.as_fd(), map.recursive)
-            .map_err(|errno| Error::call("mount_setattr", path, errno).during("id-mapped mount"))?;
-    }
+    id_map.map_or(Ok(()), |map| map_ids(&tree, path, map))?;
     Ok(tree)
+}
+
+/// Makes a detached mount, of this path, an id-mapped one.
+pub(crate) fn map_ids(tree: &OwnedFd, path: &Path, map: &IdMap) -> Result<()> {
+    let user = match &map.ids {
+        Ids::Mapped { uid_mappings, gid_mappings } => spawn::user_namespace(uid_mappings, gid_mappings)?,
+        Ids::Of(namespace) => file(namespace)?,
+    };
+    spawn::sys::id_map(tree.as_fd(), user.as_fd(), map.recursive)
+        .map_err(|errno| Error::call("mount_setattr", path, errno).during("id-mapped mount"))
 }
 
 fn file(path: &Path) -> Result<OwnedFd> {

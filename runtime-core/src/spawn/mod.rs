@@ -110,9 +110,9 @@ impl<'a> Child<'a> {
         }
     }
 
-    /// The socket it has lent at the point it waits at.
-    pub(crate) fn take_socket(&mut self) -> Result<OwnedFd> {
-        self.brought.take().ok_or_else(|| Error::call("recv", "socket of the init", Errno::EPROTO))
+    /// What it has lent at the point it waits at.
+    pub(crate) fn take_lent(&mut self) -> Result<OwnedFd> {
+        self.brought.take().ok_or_else(|| Error::call("recv", "descriptor of the init", Errno::EPROTO))
     }
 
     /// It goes on as another process.

@@ -13,15 +13,20 @@ pub(crate) fn meet(init: &Init<'_>, point: u32) -> Done {
     wait_for_word(init.fd(Slot::CONTROL)?)
 }
 
-/// The same, with a socket that speaks for this network namespace, whoever uses it: the parent needs no way in.
-pub(crate) fn lend_route(init: &Init<'_>, point: u32) -> Done {
+/// The same, and the parent gets a descriptor.
+pub(crate) fn lend(init: &Init<'_>, point: u32, fd: sys::Fd) -> Done {
     let report = Report { kind: ReportKind::Reached, pc: here(init), errno: 0, detail: 0, value: i64::from(point) };
     let control = init.fd(Slot::CONTROL)?;
-    let socket = sys::route_socket()?;
-    let sent = sys::send_fd(control, socket, &report.to_bytes());
-    sys::close(socket);
-    sent?;
+    sys::send_fd(control, fd, &report.to_bytes())?;
     wait_for_word(control)
+}
+
+/// A socket speaks for this network namespace, whoever uses it: the parent needs no way in.
+pub(crate) fn lend_route(init: &Init<'_>, point: u32) -> Done {
+    let socket = sys::route_socket()?;
+    let lent = lend(init, point, socket);
+    sys::close(socket);
+    lent
 }
 
 fn wait_for_word(fd: sys::Fd) -> Done {

@@ -167,6 +167,28 @@ fn an_id_mapped_mount_is_mapped_before_it_can_be_seen() {
     );
 }
 
+/// What another mount has brought is only in the container's mount namespace, and the right to map its ids only outside.
+#[test]
+fn an_id_mapped_mount_of_another_mounts_place_is_lent_to_be_mapped() {
+    let map = json!([{"containerID": 0, "hostID": 5000, "size": 10}]);
+    let id_mapped = |source: &str, options: Value| {
+        let mount = json!({"destination": "/data", "source": source, "options": options, "uidMappings": map, "gidMappings": map});
+        let text = text(create(
+            &patched(&json!({"mounts": [{"destination": "/mnt/a", "source": "/srv", "options": ["bind"]}, mount]})),
+            &host(),
+            &wishes(),
+        ));
+        let lines = text.lines().filter(|line| line.contains("idmap") || line.contains("/r/mnt"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let lent = |source: &str, rec: &str| format!("clone-tree {source:?}{rec} -> mount\nlend-mount mount idmap");
+    assert_eq!(id_mapped("/r/mnt/a", json!(["bind", "idmap"])), lent("/r/mnt/a", ""));
+    assert_eq!(id_mapped("/r/mnt/a/b", json!(["bind", "idmap"])), lent("/r/mnt/a/b", ""));
+    assert_eq!(id_mapped("/r/mnt", json!(["rbind", "idmap"])), lent("/r/mnt", " rec"));
+    assert_eq!(id_mapped("/r/mnt", json!(["bind", "idmap"])), "bring s3 tree /r/mnt idmap");
+    assert_eq!(id_mapped("/r/mnt/ab", json!(["bind", "idmap"])), "bring s3 tree /r/mnt/ab idmap");
+}
+
 #[test]
 fn a_remount_makes_nothing() {
     check(
