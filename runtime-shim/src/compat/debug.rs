@@ -5,6 +5,20 @@
 use super::log::{Level, Log};
 use oci_spec::runtime::Process;
 
+/// A container is about to be made by this plan.
+pub(crate) fn planned(log: &Log, plan: impl FnOnce() -> runtime_core::Result<String>) {
+    if log.wants(Level::Debug) {
+        let flags = plan().ok().and_then(|plan| plan.lines().find_map(filter_flags));
+        flags.into_iter().for_each(|flags| log.record(Level::Debug, &format!("seccomp filter flags: {flags}")));
+    }
+}
+
+/// Of the step that loads a filter.
+fn filter_flags(line: &str) -> Option<u32> {
+    let (_, flags) = line.strip_prefix("seccomp ")?.split_once(" instructions 0x")?;
+    u32::from_str_radix(flags.split(' ').next()?, 16).ok()
+}
+
 /// A container was made.
 pub(crate) fn created(log: &Log) {
     log.record(Level::Debug, "nsexec container setup: the init has its plan");
@@ -34,6 +48,14 @@ fn mask(list: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// runc's seccomp.bats and seccomp-notify.bats compare the number, in decimal.
+    #[test]
+    fn runcs_tests_find_the_flags_of_a_filter() {
+        assert_eq!(filter_flags("seccomp 12 instructions 0x4"), Some(4));
+        assert_eq!(filter_flags("seccomp 12 instructions 0x28 listener"), Some(40));
+        assert_eq!(filter_flags("set-attr mount +0x0 -0x0 0x80000 rec"), None);
+    }
 
     /// runc's cpu_affinity.bats compares the number.
     #[test]

@@ -33,6 +33,7 @@ fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
 
 fn create(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let request = request::read(request::create(args)?, &settings.log)?;
+    debug::planned(&settings.log, || settings.runtime().plan(args.id(), &request));
     settings.runtime().create(args.id(), &request)?;
     debug::created(&settings.log);
     Ok(Code::SUCCESS)

@@ -50,6 +50,7 @@ fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
 
 fn launch(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let request = request::read(request::create(args)?, &settings.log)?;
+    debug::planned(&settings.log, || settings.runtime().plan(args.id(), &request));
     let process = request.read.as_ref().and_then(|bundle| bundle.config.process.as_ref());
     let wants_terminal = process.is_some_and(|process| process.terminal);
     let then = if args.on(&DETACH) { Then::Return } else { Then::Wait };
