@@ -80,15 +80,10 @@ fn attr(options: &MountOptions, late: bool) -> u32 {
 
 /// `key=value` apart; the superblock's flags are options too, here.
 fn data(options: &MountOptions, late: bool) -> Vec<(String, String)> {
-    const NAMES: [(u64, &str); 6] = [
-        (libc::MS_SYNCHRONOUS, "sync"),
-        (libc::MS_DIRSYNC, "dirsync"),
-        (libc::MS_MANDLOCK, "mand"),
-        (1 << 25, "lazytime"),
-        (libc::MS_SILENT, "silent"),
-        (libc::MS_I_VERSION, "iversion"),
-    ];
-    let own = NAMES.iter().filter(|(bit, _)| options.superblock & bit != 0 && *bit != libc::MS_SILENT && *bit != libc::MS_I_VERSION);
+    // fsconfig(2) has none for `silent` and `iversion`.
+    const NAMES: [(u64, &str); 4] =
+        [(libc::MS_SYNCHRONOUS, "sync"), (libc::MS_DIRSYNC, "dirsync"), (libc::MS_MANDLOCK, "mand"), (1 << 25, "lazytime")];
+    let own = NAMES.iter().filter(|(bit, _)| options.superblock & bit != 0);
     let mut pairs: Vec<_> = own.map(|(_, name)| ((*name).to_owned(), String::new())).collect();
     if options.set & libc::MOUNT_ATTR_RDONLY != 0 && !late {
         pairs.push(("ro".into(), String::new()));

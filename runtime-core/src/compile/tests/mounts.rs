@@ -35,6 +35,49 @@ fn a_read_only_bind_on_an_old_kernel_is_remounted() {
     );
 }
 
+/// mount(2): `MS_RELATIME` is 0x200000, `MS_NOATIME` 0x400, `MS_SLAVE` 0x80000, `MS_REC` 0x4000, `MS_STRICTATIME`
+/// 0x1000000. Of the access times one mode is set, and the others are taken away.
+#[test]
+fn access_times_and_propagation_on_an_old_kernel_have_the_flags_of_mount() {
+    let bind = |options: Value| json!({"mounts": [{"destination": "/data", "source": "/srv", "options": options}]});
+    check(
+        bind(json!(["bind", "ro", "nosuid", "nodev", "noexec", "noatime", "rslave"])),
+        old,
+        expect![[r#"
+              attach mount -> target
+            + clone-tree "/srv" -> mount
+            + open-target "/data" dir -> target
+            + attach mount -> target keep
+            + remount-bind mount +0x40f -0x1200d00
+            + remount mount 0x84000 ""
+        "#]],
+    );
+    check(
+        bind(json!(["bind", "ro", "nosuid", "nodev", "noexec", "relatime", "slave"])),
+        old,
+        expect![[r#"
+              attach mount -> target
+            + clone-tree "/srv" -> mount
+            + open-target "/data" dir -> target
+            + attach mount -> target keep
+            + remount-bind mount +0x20000f -0x1200d00
+            + remount mount 0x80000 ""
+        "#]],
+    );
+}
+
+/// What was copied in the host's mount namespace must not go on telling it: on an old kernel the root is attached before it can be told.
+#[test]
+fn a_root_that_is_brought_stops_telling_the_host() {
+    let told = |change: fn(&mut Host)| {
+        let plan = text(create(&patched(&super::user_namespace()), &changed_host(change), &wishes()));
+        let from = plan.lines().position(|line| line.contains("attach-root")).unwrap();
+        plan.lines().skip(from - 1).take(3).map(str::to_owned).collect::<Vec<_>>().join("; ")
+    };
+    assert!(told(same).starts_with("set-attr s3 +0x0 -0x0 0x80000 rec; attach-root s3 -> \"/r\""), "{}", told(same));
+    assert!(told(old).ends_with("attach-root s3 -> \"/r\"; remount root 0x84000 \"\""), "{}", told(old));
+}
+
 #[test]
 fn a_bind_of_a_file_has_a_file_to_be_mounted_on() {
     let is_file = |host: &mut Host| host.files.push("/srv/file".into());

@@ -78,6 +78,8 @@ fn limits_are_set_before_rights_are_lost() {
         expect![[r#"
           session-keyring "_ses.web1"
         + rlimit 4 5 6
+        + rlimit 7 4096 4097
+          find-program /bin/sh:/usr/bin/sh
         + rlimit 7 5 4097
     "#]],
     );
@@ -91,6 +93,25 @@ fn the_init_itself_does_not_have_to_live_with_few_files() {
         expect![[r#"
           find-program /bin/sh:/usr/bin/sh
         + rlimit 7 5 6
+    "#]],
+    );
+    // The caller's own is 4096.
+    let files = |soft: u64, hard: u64| json!({"process": {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard}]}});
+    check(
+        files(8191, 8192),
+        same,
+        expect![[r#"
+          session-keyring "_ses.web1"
+        + rlimit 7 8191 8192
+    "#]],
+    );
+    // Its soft limit may be less, so what is as many is set too.
+    check(
+        files(4096, 4096),
+        same,
+        expect![[r#"
+          find-program /bin/sh:/usr/bin/sh
+        + rlimit 7 4096 4096
     "#]],
     );
 }
