@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
-use world::{Said, World, finish, until};
+use world::{Said, World, finish, has_controller, until};
 
 /// The arguments containerd's shim puts before every verb; `criu` came from shims of containerd 1.
 fn containerd(world: &World, words: &[&str]) -> Said {
@@ -413,7 +413,7 @@ fn a_container_is_paused_and_resumed() {
 /// containerd and cri-o pass limits on stdin; the library's users read `events --stats`.
 #[test]
 fn containerd_updates_from_stdin_and_reads_stats() {
-    let Some(world) = World::with_containers() else { return };
+    let Some(world) = World::with_containers().filter(|_| has_controller("pids") && has_controller("memory")) else { return };
     let bundle = world.bundle("sleep 100");
     world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
     fs::write(world.path("limits"), r#"{"pids":{"limit":33}}"#).unwrap();
@@ -429,7 +429,7 @@ fn containerd_updates_from_stdin_and_reads_stats() {
 
 #[test]
 fn events_end_with_the_container() {
-    let Some(world) = World::with_containers() else { return };
+    let Some(world) = World::with_containers().filter(|_| has_controller("memory")) else { return };
     let bundle = world.bundle("sleep 1");
     world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
     let said = world.shim(&["events", "--interval=200ms", "c1"]).ok();

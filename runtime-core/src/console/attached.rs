@@ -130,6 +130,14 @@ fn is_writable(output: BorrowedFd<'_>, signals: &Signals) -> Result<bool> {
     }
 }
 
+/// The rows and columns of the caller's terminal; none where it has no terminal. A process that is made with them sees them from its beginning
+/// on, and not from the moment when it is attached.
+#[must_use]
+pub fn callers_size() -> Option<(u16, u16)> {
+    let size = super::sys::window_size(callers_terminal().ok()??).ok()?;
+    Some((size.ws_row, size.ws_col))
+}
+
 /// The caller's terminal: the first of its stdio that is one.
 fn callers_terminal() -> Result<Option<OwnedFd>> {
     let (stdin, stdout, stderr) = (stdin(), stdout(), stderr());

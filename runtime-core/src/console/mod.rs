@@ -20,7 +20,7 @@ mod signals;
 mod sys;
 mod terminal;
 
-pub use attached::Attached;
+pub use attached::{Attached, callers_size};
 pub use signals::Signals;
 
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use crate::args::common::{CONSOLE_SOCKET, DETACH, PID_FILE, PIDFD_SOCKET, PRESERVE_FDS};
 use crate::args::{Args, Arity, Flag, Order, Verb};
-use crate::attach::{Foreground, Then, Way};
+use crate::attach::{Foreground, Stdio, Then, Way};
 use crate::compat::debug;
 use crate::compat::exit::Code;
 use crate::compat::log::Log;
@@ -10,6 +10,8 @@ use crate::compat::messages;
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::{process, request};
+use oci_spec::runtime::BoxBuilder;
+use runtime_core::console::callers_size;
 use runtime_core::{Container, Exec, IgnorePaused, Process, Terminal};
 
 static CGROUP: Flag = Flag::texts("cgroup", "[CTRL,..:]PATH", "put the process into an existing cgroup below the container's")
@@ -60,11 +62,21 @@ fn exec(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     match Way::find(then, process.terminal().unwrap_or(false), args.path(&CONSOLE_SOCKET))? {
         Way::Detached(terminal) => begin(&container, &asked(args, process, terminal)?, &settings.log).map(|_| Code::SUCCESS),
         Way::Attached(stdio) => {
+            let process = sized(process, stdio);
             let (foreground, terminal) = Foreground::begin(stdio)?;
             let running = begin(&container, &asked(args, process, terminal)?, &settings.log)?;
             Ok(Code::of(foreground.attach(running.pidfd()?)?.run()?))
         }
     }
+}
+
+/// With the caller's size, so that the program's first look at its terminal sees it.
+fn sized(mut process: oci_spec::runtime::Process, stdio: Stdio) -> oci_spec::runtime::Process {
+    if let (Stdio::Terminal, Some((rows, columns))) = (stdio, callers_size()) {
+        let size = BoxBuilder::default().height(rows).width(columns).build();
+        process.set_console_size(size.ok());
+    }
+    process
 }
 
 fn asked(args: &Args, process: oci_spec::runtime::Process, terminal: Terminal) -> Result<Exec, Failure> {

@@ -202,6 +202,16 @@ fn config(args: Value, mounts: Vec<Value>) -> Value {
     })
 }
 
+/// Can a controller of cgroups be used on this host?
+pub(crate) fn has_controller(name: &str) -> bool {
+    let v2 = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers");
+    let is = v2.map_or_else(|_| Path::new("/sys/fs/cgroup").join(name).is_dir(), |all| all.split_whitespace().any(|one| one == name));
+    if !is {
+        println!("SKIP: needs the {name} controller");
+    }
+    is
+}
+
 /// Is a program on this host?
 pub(crate) fn has(program: &str) -> bool {
     let paths = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin", "/bin"];
