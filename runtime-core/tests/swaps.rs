@@ -159,21 +159,20 @@ fn a_proc_that_turns_into_a_link_deceives_nobody() {
 fn a_null_device_that_turns_into_another_masks_nothing() {
     let Some(world) = World::new() else { return };
     let outside = Outside::new(&world);
-    let dev = world.dir.join("dev");
-    fs::create_dir(&dev).unwrap();
-    for (name, minor) in [("null", 3), ("zero", 5)] {
-        mknod(&dev.join(name), SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(1, minor)).unwrap();
-    }
-    let other = dev.join("other");
-    symlink("/proc/self/cmdline", &other).unwrap();
     let script = "[ \"$(head -c 1 /proc/timer_list | wc -c)\" -eq 0 ] || echo deceived: that was not null";
-    for swapped in [dev.join("zero"), other] {
+    for other in ["zero", "link"] {
+        let dev = world.dir.join(other);
+        fs::create_dir(&dev).unwrap();
+        for (name, minor) in [("null", 3), ("zero", 5)] {
+            mknod(&dev.join(name), SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(1, minor)).unwrap();
+        }
+        symlink("/proc/self/cmdline", dev.join("link")).unwrap();
         let bundle = world.bundle(&world.id("null"), |config| {
             config["process"]["args"] = json!(["/bin/sh", "-c", script]);
             mounts(config).retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
             mounts(config).push(json!({"destination": "/dev", "type": "bind", "source": dev, "options": ["rbind"]}));
         });
-        while_swapped(&world, [&dev.join("null"), &swapped], &outside, &bundle);
+        while_swapped(&world, ["null", other].map(|name| dev.join(name)).each_ref().map(PathBuf::as_path), &outside, &bundle);
     }
 }
 
