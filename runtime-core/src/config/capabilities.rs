@@ -169,6 +169,9 @@ mod tests {
         check(json!({"bounding": ["CAP_FANTASY", "CAP_KILL"]}), [32, 0, 0, 0, 0], &[&unknown("\"CAP_FANTASY\"")]);
         assert!(!super::may_be_misspelled(r#"{"capabilities" : {"bounding": ["CAP_KILL"], "ambient":[]}, "a": "cap_kill"}"#));
         assert!(super::may_be_misspelled(r#"{"capabilities":{"bounding":["\u0043AP_KILL"]}}"#));
+        assert!(super::may_be_misspelled(r#"{"a":{"capabilities":{}},"capabilities":{"bounding":["cap_kill"]}}"#));
+        assert!(super::may_be_misspelled(r#"{"capabilities":{"bounding":["CAP_kill"]}}"#));
+        assert!(super::may_be_misspelled(r#"{"capabilities":{"bounding":["KILL"]}}"#));
         assert!(!super::may_be_misspelled(r#"{"capabilities": ["cap_kill"], "args": ["capabilities"]}"#));
     }
 

@@ -75,4 +75,13 @@ mod tests {
         let fifo = Device { path: "/f".into(), kind: libc::S_IFIFO, major: 0, minor: 0, mode: 0o600, uid: 0, gid: 0 };
         assert_eq!(devices, [character, fifo]);
     }
+
+    /// The kernel's device numbers have 12 and 20 bits.
+    #[test]
+    fn the_last_numbers_are_numbers() {
+        let device = json!({"path": "/dev/a", "type": "b", "major": 4095, "minor": 1_048_575});
+        let device = accepted(json!({"linux": {"devices": [device]}})).devices.remove(0);
+        assert_eq!((device.major, device.minor), (4095, 1_048_575));
+        check(json!({"path": "/dev/a", "type": "b", "major": 1, "minor": 1_048_576}), "minor: 1048576 is not between 0 and 1048575");
+    }
 }

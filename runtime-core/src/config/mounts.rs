@@ -240,6 +240,9 @@ mod tests {
             ".destination: \"/proc/sys\": only the files that lxcfs makes can be mounted over in \"/proc\"",
         );
         check(mount("/proc/", "tmpfs"), ".destination: only a file system of type proc can be mounted on \"/proc\"");
+        check(mount("/proc", "cgroup"), ".destination: only a file system of type proc can be mounted on \"/proc\"");
+        // What is there already gets other options.
+        assert_eq!(one(json!({"destination": "/proc", "options": ["remount", "ro"]})).what, MountWhat::Remount);
         for (destination, fstype) in [("/proc", "proc"), ("/proc", "bind"), ("/proc/meminfo", "bind"), ("/process", "tmpfs")] {
             one(mount(destination, fstype));
         }

@@ -189,6 +189,14 @@ mod tests {
     }
 
     #[test]
+    fn id_mappings_may_touch_and_be_as_many_as_the_kernel_takes() {
+        let list: Vec<_> = (0..340).map(|id| json!({"containerID": id, "hostID": 1000 + id, "size": 1})).collect();
+        assert_eq!(accepted(json!({"linux": with_user(list.into())})).uid_mappings.len(), 340);
+        let last = json!([{"containerID": 0, "hostID": u32::MAX - 5, "size": 5}]);
+        assert_eq!(accepted(json!({"linux": with_user(last)})).uid_mappings[0].count, 5);
+    }
+
+    #[test]
     fn time_offsets_go_with_a_new_time_namespace() {
         let offsets = |time: Value, value: Value| json!({"namespaces": time, "timeOffsets": value});
         let (new, joined) = (json!([{"type": "time"}]), json!([{"type": "time", "path": "/t"}]));

@@ -59,5 +59,12 @@ mod tests {
         check(json!({"": {}}), ": \"\" is not a name for an interface");
         let long = ".eth0.name: \"0123456789abcdef\" is not a name for an interface: at most 15 bytes, no '/', ':' or space";
         check(json!({"eth0": {"name": "0123456789abcdef"}}), long);
+        assert_eq!(accepted(json!({"linux": {"netDevices": {"0123456789abcde": {}}}})).net_devices.len(), 1);
+        // dev_valid_name() of the kernel.
+        for name in ["a/b", "a:b", "a b", "a\tb"] {
+            let what = format!(".eth0.name: {name:?} is not a name for an interface: at most 15 bytes, no '/', ':' or space");
+            check(json!({"eth0": {"name": name}}), &what);
+        }
+        check(json!({"eth0": {"name": ".."}}), ".eth0.name: \"..\" is not a name for an interface");
     }
 }

@@ -24,3 +24,28 @@ fn number(digits: &str, limit: u32) -> Result<u32, String> {
         _ => Err(format!("{digits:?} is not a number; a list looks like \"0-3,7\"")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn numbers_are_listed_in_order_and_once() {
+        assert_eq!(parse("7, 0-2,1", 8), Ok(vec![0, 1, 2, 7]));
+    }
+
+    #[test]
+    fn what_is_no_number_below_the_limit_is_refused() {
+        let refused = [
+            ("8", "8 is too large: numbers end at 7"),
+            ("0-99999999999", "99999999999 is too large: numbers end at 7"),
+            ("3-1", "\"3-1\": a range goes from the smaller to the larger number"),
+            ("+1", "\"+1\" is not a number; a list looks like \"0-3,7\""),
+            ("1,", "\"\" is not a number; a list looks like \"0-3,7\""),
+            ("-1", "\"\" is not a number; a list looks like \"0-3,7\""),
+        ];
+        for (list, why) in refused {
+            assert_eq!(parse(list, 8), Err(why.to_owned()), "{list}");
+        }
+    }
+}

@@ -97,10 +97,25 @@ mod tests {
     #[test]
     fn the_roots_propagation_is_one_of_eight() {
         let of = |word: &str| accepted(json!({"linux": {"rootfsPropagation": word}})).rootfs_propagation;
-        assert_eq!(of("rslave"), Some(Propagation { kind: PropagationKind::Slave, recursive: true }));
+        let kinds = [
+            ("shared", PropagationKind::Shared),
+            ("slave", PropagationKind::Slave),
+            ("private", PropagationKind::Private),
+            ("unbindable", PropagationKind::Unbindable),
+        ];
+        for (word, kind) in kinds {
+            assert_eq!(of(word), Some(Propagation { kind, recursive: false }));
+            assert_eq!(of(&format!("r{word}")), Some(Propagation { kind, recursive: true }));
+        }
         assert_eq!(of(""), None);
         let expected = "linux.rootfsPropagation: \"r\" is not shared, slave, private or unbindable, with or without an r before it";
         check(json!({"linux": {"rootfsPropagation": "r"}}), expected);
+    }
+
+    #[test]
+    fn an_empty_place_among_the_cgroups_is_none() {
+        let of = |path: &str| accepted(json!({"linux": {"cgroupsPath": path}})).cgroups_path;
+        assert_eq!((of(""), of("/a")), (None, Some("/a".to_owned())));
     }
 
     #[test]
