@@ -123,6 +123,8 @@ mod tests {
     fn a_memory_policy_is_what_set_mempolicy_takes() {
         let read = accepted(policy("MPOL_BIND", "0-1,3", &["MPOL_F_STATIC_NODES", "MPOL_F_NUMA_BALANCING"])).memory_policy;
         assert_eq!(read, Some(MemoryPolicy { mode: 2 | 1 << 15 | 1 << 13, nodes: vec![0, 1, 3] }));
+        let read = accepted(policy("MPOL_WEIGHTED_INTERLEAVE", "1", &["MPOL_F_RELATIVE_NODES"])).memory_policy;
+        assert_eq!(read, Some(MemoryPolicy { mode: 6 | 1 << 14, nodes: vec![1] }));
         assert_eq!(accepted(policy("MPOL_PREFERRED", "", &[])).memory_policy, Some(MemoryPolicy { mode: 1, nodes: vec![] }));
     }
 

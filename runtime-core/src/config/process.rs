@@ -193,6 +193,21 @@ mod tests {
         check(json!({"oomScoreAdj": 1001}), ".oomScoreAdj: 1001 is not between -1000 and 1000");
     }
 
+    /// NGROUPS_MAX is 65536.
+    #[test]
+    fn the_greatest_values_are_values() {
+        let gids = |count: u32| json!({"user": {"additionalGids": (0..count).collect::<Vec<_>>(), "umask": 511}, "oomScoreAdj": 1000});
+        let process = accepted(json!({"process": gids(65_536)})).process.unwrap();
+        assert_eq!((process.additional_gids.len(), process.umask, process.oom_score_adj), (65_536, Some(0o777), Some(1000)));
+        check(gids(65_537), ".user.additionalGids: 65537 groups; the kernel takes 65536");
+    }
+
+    #[test]
+    fn a_terminal_is_asked_for() {
+        let of = |terminal: Value| accepted(json!({"process": {"terminal": terminal}})).process.unwrap().terminal;
+        assert_eq!([of(Value::Null), of(json!(false)), of(json!(true))], [false, false, true]);
+    }
+
     #[test]
     fn environment_entries_have_a_name_and_an_equals_sign() {
         check(json!({"env": ["A=1", "B"]}), ".env[1]: \"B\" is not of the form NAME=value");
@@ -251,6 +266,10 @@ mod tests {
     fn a_process_of_its_own_is_checked_by_the_same_rules() {
         let (spec, _) = super::super::parse_process(br#"{"args": ["a\u0000b"], "cwd": "/"}"#).unwrap();
         assert_eq!(super::process(&spec).unwrap_err().to_string(), "config.json: process.args[0]: has a NUL byte in it");
+        let wrong = super::super::parse_process(br#"{"args": ["a"], "cwd": "/", "user": [0, 0]}"#).unwrap_err();
+        assert_eq!(wrong.to_string(), "config.json: process.user: invalid type: a list, expected an object");
+        let (_, warnings) = super::super::parse_process(br#"{"args": ["a"], "cwd": "/", "capabilities": {"bounding": ["kill"]}}"#).unwrap();
+        assert_eq!(warnings, ["process.capabilities: unknown capabilities are ignored: \"kill\""]);
         let wrong = super::super::parse_process(br#"{"args": [1], "cwd": "/"}"#).unwrap_err();
         assert_eq!(wrong.to_string(), "config.json: process.args[0]: invalid type: integer `1`, expected a string");
     }

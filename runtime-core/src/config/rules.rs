@@ -59,6 +59,7 @@ mod tests {
         for property in ["hostname", "domainname"] {
             let shared = json!({property: "a", "linux": {"namespaces": []}});
             check(shared, &format!("{property}: needs a uts namespace of the container's own"));
+            accepted(json!({property: "a".repeat(64)}));
             check(json!({property: "a".repeat(65)}), &format!("{property}: has 65 bytes; the kernel takes 64"));
             accepted(json!({property: "", "linux": {"namespaces": []}}));
         }

@@ -184,6 +184,7 @@ mod tests {
         check(r#"{"h\u006foks": []}"#, "", Some("hooks"));
         check("[]", "", Some("the document"));
         check(r#"{"user": []}"#, "/process", Some("process.user"));
+        check(r#"{"annotations": {"a\"": "b"}, "hooks": []}"#, "", Some("hooks"));
         check(r#"{"hooks": {"poststop": []}}"#, "", None);
         check(r#"{"args": ["hooks", "[", "\"hooks\": ["]}"#, "", None);
         check(r#"{"args": ["\\", "linux"], "mounts": []}"#, "", None);
