@@ -30,6 +30,21 @@ fn an_errno_on_an_action_without_one_is_refused() {
 }
 
 #[test]
+fn an_errno_has_16_bits() {
+    let filter = filter(r#"{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":65535}"#);
+    assert!(filter.program.iter().any(|insn| insn.k == 0x0005_ffff), "{filter:?}");
+}
+
+/// The kernel's own is always served; named again, or as the native one, it is the same.
+#[test]
+fn an_architecture_is_served_once() {
+    let of = |archs: &str| filter(&format!(r#"{{"defaultAction":"SCMP_ACT_ERRNO","architectures":[{archs}]}}"#)).program;
+    assert_eq!(of(r#""SCMP_ARCH_X86_64","SCMP_ARCH_NATIVE""#), of(""));
+    assert_eq!(of(r#""SCMP_ARCH_X86","SCMP_ARCH_X86""#), of(r#""SCMP_ARCH_X86""#));
+    assert_ne!(of(r#""SCMP_ARCH_X86""#), of(""));
+}
+
+#[test]
 fn a_notification_that_no_one_could_answer_is_refused() {
     refused(
         r#"{"defaultAction":"SCMP_ACT_NOTIFY","listenerPath":"/a"}"#,

@@ -2,6 +2,7 @@
 
 use super::super::abi::{Abi, Call, Endian, Width, audit, endian};
 use super::super::table::{BY_ABI, EVERYWHERE};
+use super::machine::{Data, run};
 use nix::libc;
 use oci_spec::runtime::Arch;
 
@@ -117,5 +118,30 @@ fn the_kernels_names_of_architectures_are_those_of_linux_audit_h() {
         // x32 and n32 have wide registers and 32-bit calls.
         let wide = convention & WIDE != 0 && convention & N32 == 0 && name != "X32";
         assert_eq!(Abi::of(arch).width() == Width::Full, wide, "{name}");
+    }
+}
+
+/// x86's socketcall(2) and ipc(2), with the numbers of `linux/net.h` and `linux/ipc.h`. The oracle takes our word for them.
+#[test]
+fn a_call_that_is_made_through_another_is_the_same_call() {
+    const SOCKETCALL: u32 = 102;
+    const IPC: u32 = 117;
+    let names = r#"["connect","sendmmsg","semget","shmat"]"#;
+    let json = format!(
+        r#"{{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86"],
+            "syscalls":[{{"names":{names},"action":"SCMP_ACT_ERRNO","errnoRet":7}}]}}"#
+    );
+    let filter = super::filter(&json);
+    let returned = |number: u32, which: u64| {
+        let data = Data { number, arch: audit(Arch::ScmpArchX86), args: [which, 0, 0, 0, 0, 0] };
+        run(&filter.program, &data, Endian::Little).returned
+    };
+    const REFUSED: u32 = libc::SECCOMP_RET_ERRNO | 7;
+    // The upper half of ipc's first argument is a version.
+    for (number, which) in [(SOCKETCALL, 3), (SOCKETCALL, 20), (IPC, 2), (IPC, 21), (IPC, 21 | 1 << 16)] {
+        assert_eq!(returned(number, which), REFUSED, "{number} {which}");
+    }
+    for (number, which) in [(SOCKETCALL, 2), (SOCKETCALL, 3 | 1 << 16), (IPC, 1), (IPC, 3), (IPC, 22)] {
+        assert_eq!(returned(number, which), libc::SECCOMP_RET_ALLOW, "{number} {which}");
     }
 }
