@@ -9,10 +9,12 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, RecvMsg, UnixAddr, recvmsg, sendmsg};
 use nix::sys::stat::Mode;
+use nix::sys::time::{TimeVal, TimeValLike};
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The longest path that a `sockaddr_un` holds with its NUL.
 const PATH_MAX: usize = 107;
@@ -50,6 +52,19 @@ impl Address {
 pub(crate) fn connect(path: &Path) -> Result<OwnedFd> {
     let stream = UnixStream::connect(Address::of(path)?.path());
     stream.map(OwnedFd::from).map_err(|error| Error::io("connect", path, error))
+}
+
+/// The same, by no longer than this; what is sent then waits no longer for its receiver either.
+pub(crate) fn connect_within(path: &Path, patience: Duration) -> Result<OwnedFd> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, connect, setsockopt, socket, sockopt};
+    let address = Address::of(path)?;
+    let failed = |errno| Error::call("connect", path, if errno == Errno::EAGAIN { Errno::ETIMEDOUT } else { errno });
+    let stream = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).map_err(failed)?;
+    let seconds = TimeVal::seconds(i64::try_from(patience.as_secs()).unwrap_or(i64::MAX));
+    setsockopt(&stream, sockopt::SendTimeout, &seconds).map_err(failed)?;
+    let to = UnixAddr::new(address.path()).map_err(failed)?;
+    connect(stream.as_raw_fd(), &to).map_err(failed)?;
+    Ok(stream)
 }
 
 /// Sends one descriptor in one message, under a name that is not empty.
@@ -154,6 +169,21 @@ mod tests {
         drop(theirs);
         let error = send_fd(&ours, File::open("/dev/null").unwrap(), b"n").unwrap_err();
         assert_eq!(error.errno(), Some(Errno::EPIPE as i32));
+    }
+
+    #[test]
+    fn a_receiver_that_takes_nothing_is_waited_for_as_long_as_was_said() {
+        use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, bind, listen, socket};
+        let path = std::env::temp_dir().join(format!("full-{}.sock", std::process::id()));
+        let deaf = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        bind(deaf.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        listen(&deaf, Backlog::new(0).unwrap()).unwrap();
+        let first = connect_within(&path, Duration::from_secs(1)).unwrap();
+        let error = connect_within(&path, Duration::from_secs(1)).unwrap_err();
+        assert_eq!(error.to_string(), format!("connect {}: connection timed out (ETIMEDOUT)", path.display()));
+        fs::remove_file(&path).unwrap();
+        let text = vec![0; 1 << 20];
+        assert_eq!(send_with_fd(first, File::open("/dev/null").unwrap(), &text), Err(Errno::EAGAIN));
     }
 
     #[test]

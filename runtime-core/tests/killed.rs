@@ -165,3 +165,36 @@ fn interfaces_in_a_namespace_that_outlives_a_killed_create_come_back() {
     assert_eq!((interfaces(), there().lines().count()), (before.clone(), 1), "{}", there());
     look.assert_unchanged(&world, "interfaces");
 }
+
+/// Its parent is dead, and it waits for it without a system call: an agent does not take its listener.
+#[test]
+fn a_create_that_is_killed_while_an_agent_keeps_it_waiting_leaves_nothing() {
+    use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
+    use std::os::fd::AsRawFd;
+    let Some(world) = World::new() else { return };
+    let path = world.dir.join("agent.sock");
+    let stream = || socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    let (deaf, first) = (stream(), stream());
+    bind(deaf.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+    listen(&deaf, Backlog::new(0).unwrap()).unwrap();
+    connect(first.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+    let bundle = world.bundle(&world.id("bundle"), |config| {
+        config["process"]["noNewPrivileges"] = json!(false);
+        config["linux"]["seccomp"] = json!({
+            "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": path,
+            "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}],
+        });
+    });
+    set_child_subreaper(true).unwrap();
+    let before = world.look();
+    let id = world.id("kept");
+    let child = Holder(creator(&world, &bundle, &id));
+    let record = world.dir.join("state").join(format!("{id}0/state.json"));
+    world::until("the init", || std::fs::read_to_string(&record).is_ok_and(|text| text.contains(r#""init":"#)));
+    std::thread::sleep(Duration::from_millis(100));
+    drop(child);
+    world.runtime.delete_forced(&format!("{id}0")).unwrap();
+    all_children_end("kept waiting");
+    before.assert_unchanged(&world, "kept waiting");
+    set_child_subreaper(false).unwrap();
+}

@@ -78,6 +78,11 @@ pub enum Op {
         /// Which point, one of the parent's numbers.
         point: u32,
     },
+    /// The same by the shared page alone, without a system call: a filter that is loaded may be about any of them.
+    MeetUnheard {
+        /// Which point, one of the parent's numbers.
+        point: u32,
+    },
     /// `setsid(2)`.
     SetSid,
     /// `prctl(PR_SET_PDEATHSIG)`: what becomes of the init when the parent dies.

@@ -72,6 +72,10 @@ pub struct Record {
     pub listener: AtomicI32,
     /// 1 once the parent has taken the listener.
     pub taken: AtomicU32,
+    /// The point that is reached without a word on the socket; 0 for none yet.
+    pub reached: AtomicU32,
+    /// 1 once the parent lets it go on from there.
+    pub go: AtomicU32,
 }
 
 impl Record {

@@ -188,6 +188,7 @@ fn step(init: &mut Init<'_>, op: Op) -> Result<(), Failure> {
     use step::{console, identity, meet, memberships, mounts, program, root};
     match op {
         Op::Meet { point } => meet::meet(init, point),
+        Op::MeetUnheard { point } => meet::meet_unheard(init, point),
         Op::SetSid => Ok(sys::setsid()?),
         Op::DeathSignal { signal } => meet::death_signal(signal),
         Op::Hide => identity::hide(),

@@ -21,26 +21,22 @@ const ALL: u64 = u64::MAX;
 
 /// Makes the first process ready, and parks it.
 pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: &Wishes) -> Result<()> {
-    let mut filter = None;
+    let filter = Filtering::of(config, config.process.as_ref(), host)?;
     if let Some(process) = &config.process {
         let at_most = if config.namespaces.user.is_private() { ALL } else { host.capabilities };
         let may_set_groups = identity::may_set_groups(config, process, host)?;
         let to = Lowering { at_most, may_set_groups, fresh: true, config };
-        let loaded = filter.insert(Filtering::of(config, process, host)?);
-        become_the_program(plan, process, (host, wishes), (&to, loaded));
+        become_the_program(plan, process, (host, wishes), (&to, &filter));
     }
     plan.about("process");
     // From here on a dead parent is noticed at the meeting, and a parent that has gone its way must not be taken for a dead one.
     plan.push(Op::DeathSignal { signal: 0 });
-    match &filter {
-        Some(filter) if filter.when == When::Parked => Filtering::load(Some(filter), plan, When::Parked),
-        _ => plan.push(Op::Meet { point: point::CREATED }),
-    }
+    filter.meet_last(plan);
     let go = plan.source(Source::Gate);
     let report = plan.source(Source::GateReport);
     plan.push(Op::Park { go, report });
     if let Some(process) = &config.process {
-        Filtering::load(filter.as_ref(), plan, When::Last);
+        filter.load(plan, When::Last);
         exec(plan, process, &environment(wishes));
     }
     Ok(())
@@ -52,13 +48,13 @@ pub(crate) fn run(plan: &mut Builder, inside: &Inside<'_>, process: &Process, (h
     let may_set_groups = identity::may_set_groups(inside.config, process, host)?;
     // Its memory was the caller's before it entered a user namespace, and in the caller's an unprivileged one may not look into it.
     let taken = if inside.has_user_namespace && !host.is_privileged() { Taken::Shown } else { Taken::AsItIs };
-    let filter = Filtering { taken, ..Filtering::of(inside.config, process, host)? };
+    let filter = Filtering { taken, ..Filtering::of(inside.config, Some(process), host)? };
     let to = Lowering { at_most, may_set_groups, fresh: false, config: inside.config };
     become_the_program(plan, process, (host, wishes), (&to, &filter));
     plan.about("process");
     plan.push(Op::DeathSignal { signal: 0 });
-    Filtering::load(Some(&filter), plan, When::Parked);
-    Filtering::load(Some(&filter), plan, When::Last);
+    filter.load(plan, When::Parked);
+    filter.load(plan, When::Last);
     exec(plan, process, &[]);
     Ok(())
 }
@@ -90,30 +86,44 @@ enum When {
 }
 
 impl Filtering {
-    fn of(config: &Config, process: &Process, host: &Host) -> Result<Self> {
+    /// What is without a program is without a filter.
+    fn of(config: &Config, process: Option<&Process>, host: &Host) -> Result<Self> {
         let kernel = seccomp::Kernel { native: seccomp::NATIVE, flags: host.seccomp_flags };
-        let filter = config.seccomp.as_ref().map(|profile| seccomp::compile(profile, kernel)).transpose()?;
-        let notifies = filter.as_ref().is_some_and(|filter| filter.listener.is_some());
-        let when = match (process.no_new_privileges, notifies) {
-            (false, _) => When::Early,
-            (true, true) => When::Parked,
-            (true, false) => When::Last,
+        let profile = config.seccomp.as_ref().filter(|_| process.is_some());
+        let filter = profile.map(|profile| seccomp::compile(profile, kernel)).transpose()?;
+        let this = Self { filter, when: When::Last, taken: Taken::AsItIs };
+        let when = match process.is_some_and(|process| process.no_new_privileges) {
+            false => When::Early,
+            true if this.notifies() => When::Parked,
+            true => When::Last,
         };
-        Ok(Self { filter, when, taken: Taken::AsItIs })
+        Ok(Self { when, ..this })
+    }
+
+    fn notifies(&self) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.listener.is_some())
     }
 
     fn is_early(&self) -> bool {
         self.filter.is_some() && self.when == When::Early
     }
 
+    /// The meeting after which nothing is said before the program is started.
+    fn meet_last(&self, plan: &mut Builder) {
+        match self.when {
+            When::Parked => self.load(plan, When::Parked),
+            // Whatever the agent does with what is written: that the container is there, its parent learns.
+            When::Early if self.notifies() => plan.push(Op::MeetUnheard { point: point::CREATED }),
+            When::Early | When::Last => plan.push(Op::Meet { point: point::CREATED }),
+        }
+    }
+
     /// Loads it, if this is the moment.
-    fn load(this: Option<&Self>, plan: &mut Builder, now: When) {
-        let Some((this, filter)) = this.filter(|this| this.when == now).and_then(|this| Some((this, this.filter.as_ref()?))) else {
-            return;
-        };
+    fn load(&self, plan: &mut Builder, now: When) {
+        let Some(filter) = self.filter.as_ref().filter(|_| self.when == now) else { return };
         plan.about("linux.seccomp");
         if filter.listener.is_some() {
-            if this.taken == Taken::Shown {
+            if self.taken == Taken::Shown {
                 plan.push(Op::Show);
             }
             let point = if now == When::Parked { point::LAST_LISTENER } else { point::LISTENER };
@@ -160,7 +170,7 @@ fn become_the_program(plan: &mut Builder, process: &Process, (host, wishes): (&H
 /// Gives up, step by step, what the program shall not have.
 fn lower(plan: &mut Builder, process: &Process, to: &Lowering<'_>, filter: &Filtering) {
     schedule(plan, process, to);
-    Filtering::load(Some(filter), plan, When::Early);
+    filter.load(plan, When::Early);
     if process.no_new_privileges {
         plan.about("process.noNewPrivileges");
         plan.push(Op::NoNewPrivs);

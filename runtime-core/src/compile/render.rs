@@ -103,7 +103,7 @@ impl Display for Line<'_> {
         let text = |text| format!("{:?}", plan.text(text));
         write!(f, "{}", name(&step.op))?;
         match step.op {
-            Op::Meet { point } | Op::LendRoute { point } => write!(f, " {point}"),
+            Op::Meet { point } | Op::MeetUnheard { point } | Op::LendRoute { point } => write!(f, " {point}"),
             Op::SetSid | Op::Hide | Op::Show | Op::LoopbackUp | Op::MoveRoot | Op::Chroot => Ok(()),
             Op::NoNewPrivs | Op::VerifyCwd | Op::ReopenNull => Ok(()),
             Op::DeathSignal { signal } => write!(f, " {signal}"),
@@ -203,6 +203,7 @@ fn name(op: &Op) -> String {
 pub(crate) fn call(op: &Op, detail: u32) -> &'static str {
     match op {
         Op::Meet { .. } | Op::Park { .. } => "read",
+        Op::MeetUnheard { .. } => "wait for the runtime",
         Op::SetSid => "setsid",
         Op::DeathSignal { .. } | Op::Hide | Op::Show | Op::NoNewPrivs | Op::BoundingSet { .. } | Op::Ambient { .. } => "prctl",
         Op::SessionKeyring { .. } => "keyctl",

@@ -198,6 +198,8 @@ impl Attempt {
 
     fn listener(&mut self, child: &mut Child<'_>, config: &Config) -> Result<()> {
         self.record.init = Identity::of(child.pid())?;
+        // From here on its agent may keep it, and its creator's death is not its own any more: a forced delete must know it.
+        self.entry.write(&self.record)?;
         lifecycle::deliver_listener(child, config.seccomp.as_ref(), &State::of(&self.record, Status::Creating))
     }
 

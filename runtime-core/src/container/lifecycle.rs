@@ -14,8 +14,8 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-/// How long a killed process may take to end before it is given up.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a killed process may take to end before it is given up, and a seccomp agent to take or answer something.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The state as hooks get it on stdin.
 pub(super) fn state_json(record: &Record, status: Status) -> Result<Vec<u8>> {
@@ -68,9 +68,10 @@ pub(super) fn deliver_listener(child: &mut Child<'_>, seccomp: Option<&LinuxSecc
     }
     // The second half is what runc's users look for.
     let connect = "linux.seccomp.listenerPath: failed to connect with seccomp agent";
-    let agent = socket::connect(path).map_err(|error| error.during(connect))?;
-    socket::send_with_fd(agent, listener, message.to_string().as_bytes())
-        .map_err(|errno| Error::call("sendmsg", path, errno).during("linux.seccomp.listenerPath"))
+    let agent = socket::connect_within(path, PATIENCE).map_err(|error| error.during(connect))?;
+    let sent = socket::send_with_fd(agent, listener, message.to_string().as_bytes());
+    let timed_out = |errno| if errno == Errno::EAGAIN { Errno::ETIMEDOUT } else { errno };
+    sent.map_err(|errno| Error::call("sendmsg", path, timed_out(errno)).during("linux.seccomp.listenerPath"))
 }
 
 /// Kills whatever is in the cgroups, and removes them.

@@ -41,7 +41,9 @@ impl Container {
             let start = |hook: &Hook, stdio| self.start_hook(config, hook, stdio);
             self.or_stop(hooks::run(Kind::StartContainer, &config.hooks.start_container, &state, Place::Process(&start)))?;
         }
-        let outcome = Gate::open(&entry)?;
+        // A seccomp agent may hold the program back; it must not hold whoever starts it.
+        let patience = config.seccomp.as_ref().and_then(|seccomp| seccomp.listener_path().as_ref()).map(|_| lifecycle::PATIENCE);
+        let outcome = Gate::open(&entry, patience)?;
         self.or_stop(self.told(outcome, config))?;
         let state = lifecycle::state_json(&self.record, Status::Running)?;
         let place = Place::Host { cwd: Some(&self.record.bundle) };
@@ -53,7 +55,7 @@ impl Container {
     /// What became of the program.
     fn told(&self, outcome: Outcome, config: &crate::config::Config) -> Result<()> {
         match outcome {
-            Outcome::Exec => Ok(()),
+            Outcome::Exec | Outcome::Held => Ok(()),
             Outcome::Gone => Err(wrong("container process is already dead")),
             Outcome::Reported(bytes) => {
                 let mut report = Report::from_bytes(&bytes).ok_or_else(|| wrong("the init sent no report"))?;

@@ -12,6 +12,7 @@
 //!
 //! Invariants: a [`Child`] that is dropped before it was released is killed and reaped. Nothing here reads `config.json` or makes ops.
 
+mod agent;
 mod exe;
 mod fds;
 mod launch;
@@ -24,6 +25,7 @@ pub(crate) use launch::{Launch, user_namespace};
 use crate::compile::{self, Plan};
 use crate::error::{Error, ErrorKind, Result, Words};
 use crate::socket;
+use agent::Hearing;
 use launch::{Cloned, Lent};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, send};
@@ -43,6 +45,7 @@ pub(crate) struct Child<'a> {
     lent: Lent,
     /// What came with its last message.
     brought: Option<OwnedFd>,
+    hearing: Hearing,
     released: bool,
 }
 
@@ -59,7 +62,8 @@ impl<'a> Child<'a> {
     /// Clones a child that walks the plan.
     pub(crate) fn launch(launch: &Launch<'a>) -> Result<Self> {
         let Cloned { pid, pidfd, control, recorder, lent } = launch::launch(launch)?;
-        let child = Self { plan: launch.plan, pid, pidfd, control, recorder, lent, brought: None, released: false };
+        let mut child =
+            Self { plan: launch.plan, pid, pidfd, control, recorder, lent, brought: None, hearing: Hearing::Socket, released: false };
         match &child.plan.clone.user {
             Some(user) if child.plan.clone.namespaces & nix::libc::CLONE_NEWUSER.cast_unsigned() != 0 => {
                 maps::write(child.pid, user)?;
@@ -80,7 +84,12 @@ impl<'a> Child<'a> {
     }
 
     /// Lets it go on from where it waits.
-    pub(crate) fn go(&self) -> Result<()> {
+    pub(crate) fn go(&mut self) -> Result<()> {
+        if self.hearing == Hearing::Page {
+            self.hearing = Hearing::Watched;
+            self.recorder.record().go.store(1, Ordering::Release);
+            return Ok(());
+        }
         match send(self.control.as_raw_fd(), &[1], MsgFlags::MSG_NOSIGNAL) {
             // It is dead; `next` will tell how.
             Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
@@ -91,6 +100,9 @@ impl<'a> Child<'a> {
     /// The next thing it says.
     pub(crate) fn next(&mut self) -> Result<Event> {
         loop {
+            if let Some(event) = self.watch()? {
+                return Ok(event);
+            }
             let mut bytes = [0u8; size_of::<Report>()];
             let (count, mut fds) = match socket::receive(&self.control, &mut bytes) {
                 Err(Errno::ECONNRESET) => (0, Vec::new()),
@@ -144,31 +156,6 @@ impl<'a> Child<'a> {
             _ => "died".into(),
         };
         Err(Error::new(ErrorKind::Step, format!("{how} at {}", place(self.plan, pc))))
-    }
-
-    /// Takes the listener of the filter it is about to load, out of its table of descriptors: the filter may be about any system
-    /// call that it could use to hand it over.
-    pub(crate) fn take_listener(&mut self) -> Result<OwnedFd> {
-        loop {
-            let fd = self.recorder.record().listener.load(Ordering::Acquire);
-            if fd > 0 {
-                let listener =
-                    sys::pidfd_getfd(self.pidfd(), fd - 1).map_err(|errno| Error::call("pidfd_getfd", "seccomp listener", errno))?;
-                self.recorder.record().taken.store(1, Ordering::Release);
-                return Ok(listener);
-            }
-            if self.has_word() {
-                return self.next().and(Err(Error::call("recv", "seccomp listener", Errno::EPROTO)));
-            }
-            std::thread::sleep(std::time::Duration::from_micros(50));
-        }
-    }
-
-    /// Has it said something, or died?
-    fn has_word(&self) -> bool {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        let mut fds = [PollFd::new(self.control.as_fd(), PollFlags::POLLIN)];
-        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|count| count > 0)
     }
 
     /// From here on it is the caller's: it stays when this is dropped.

@@ -22,6 +22,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::{UnlinkatFlags, mkfifoat, read, unlinkat, write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 const GO: &str = "exec.fifo";
 const REPORT: &str = "report.fifo";
@@ -42,6 +43,8 @@ pub(crate) enum Outcome {
     Exec,
     /// The child failed and said why.
     Reported(Vec<u8>),
+    /// The child has said nothing for as long as it was waited for: a seccomp agent holds it back, and may let it go at any time.
+    Held,
     /// Nobody was waiting, or nobody lived to see the gate open. It stays closed. If the init is alive all the same, a killed
     /// `start` had opened the gate before.
     Gone,
@@ -65,8 +68,8 @@ impl Gate {
         }
     }
 
-    /// Lets the child go and hears what became of it. The caller holds the container's lock.
-    pub(crate) fn open(dir: impl AsFd) -> Result<Outcome> {
+    /// Lets the child go and hears what became of it, in this time if there is one. The caller holds the container's lock.
+    pub(crate) fn open(dir: impl AsFd, patience: Option<Duration>) -> Result<Outcome> {
         let report = open_end(&dir, REPORT, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
         // End of file before the byte is sent: nobody has the other end.
         if read_some(&report)?.is_some_and(|bytes| bytes.is_empty()) {
@@ -75,7 +78,9 @@ impl Gate {
         // O_RDWR here too: with a reader of our own, a child that dies right now costs an answer, not a SIGPIPE.
         let go = open_end(&dir, GO, OFlag::O_RDWR | OFlag::O_NONBLOCK)?;
         write(&go, &[1]).map_err(|errno| Error::call("write", GO, errno))?;
-        let reported = read_all(&report)?;
+        let Some(reported) = read_all(&report, patience.map(|patience| Instant::now() + patience))? else {
+            return remove(&dir).map(|()| Outcome::Held);
+        };
         if reported.is_empty() && read_some(&go)?.is_some() {
             return Ok(Outcome::Gone);
         }
@@ -102,20 +107,23 @@ fn read_some(fifo: &OwnedFd) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Everything until end of file.
-fn read_all(fifo: &OwnedFd) -> Result<Vec<u8>> {
+/// Everything until end of file; none if that has not come by then.
+fn read_all(fifo: &OwnedFd, deadline: Option<Instant>) -> Result<Option<Vec<u8>>> {
     let mut all = Vec::new();
     loop {
         match read_some(fifo)? {
-            Some(bytes) if bytes.is_empty() => return Ok(all),
+            Some(bytes) if bytes.is_empty() => return Ok(Some(all)),
             Some(bytes) => all.extend(bytes),
-            None => wait_readable(fifo)?,
+            None if deadline.is_some_and(|deadline| Instant::now() > deadline) => return Ok(None),
+            None => wait_readable(fifo, deadline)?,
         }
     }
 }
 
-fn wait_readable(fifo: &OwnedFd) -> Result<()> {
-    match poll(&mut [PollFd::new(fifo.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE) {
+fn wait_readable(fifo: &OwnedFd, deadline: Option<Instant>) -> Result<()> {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
+    let timeout = left.map_or(PollTimeout::NONE, |left| left.try_into().unwrap_or(PollTimeout::MAX));
+    match poll(&mut [PollFd::new(fifo.as_fd(), PollFlags::POLLIN)], timeout) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => Err(Error::call("poll", REPORT, errno)),
     }
@@ -139,7 +147,6 @@ mod tests {
     use std::fs::{self, File};
     use std::path::PathBuf;
     use std::process::{Child, Command};
-    use std::time::Duration;
 
     struct Scratch(PathBuf);
 
@@ -174,7 +181,7 @@ mod tests {
         let scratch = Scratch::new("exec");
         let mut child = scratch.child("exec sleep 60 >/dev/null");
         assert!(Gate::is_there(scratch.dir()).unwrap());
-        assert_eq!(Gate::open(scratch.dir()).unwrap(), Outcome::Exec);
+        assert_eq!(Gate::open(scratch.dir(), None).unwrap(), Outcome::Exec);
         assert!(!Gate::is_there(scratch.dir()).unwrap());
         assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 0);
         child.kill().unwrap();
@@ -187,7 +194,7 @@ mod tests {
         let mut child = scratch.child("exit 3");
         std::thread::sleep(Duration::from_millis(50));
         assert!(child.try_wait().unwrap().is_none());
-        Gate::open(scratch.dir()).unwrap();
+        Gate::open(scratch.dir(), None).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(3));
     }
 
@@ -195,7 +202,17 @@ mod tests {
     fn a_failure_is_heard_whole() {
         let scratch = Scratch::new("report");
         let mut child = scratch.child("printf abc; sleep 0.05; printf def");
-        assert_eq!(Gate::open(scratch.dir()).unwrap(), Outcome::Reported(b"abcdef".to_vec()));
+        assert_eq!(Gate::open(scratch.dir(), None).unwrap(), Outcome::Reported(b"abcdef".to_vec()));
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_child_that_says_nothing_is_waited_for_as_long_as_was_said() {
+        let scratch = Scratch::new("held");
+        let mut child = scratch.child("exec sleep 60");
+        assert_eq!(Gate::open(scratch.dir(), Some(Duration::from_millis(20))).unwrap(), Outcome::Held);
+        assert!(!Gate::is_there(scratch.dir()).unwrap());
+        child.kill().unwrap();
         child.wait().unwrap();
     }
 
@@ -203,7 +220,7 @@ mod tests {
     fn nobody_waiting_is_noticed_before_a_byte_is_sent() {
         let scratch = Scratch::new("gone");
         drop(Gate::make(scratch.dir()).unwrap());
-        assert_eq!(Gate::open(scratch.dir()).unwrap(), Outcome::Gone);
+        assert_eq!(Gate::open(scratch.dir(), None).unwrap(), Outcome::Gone);
         assert!(Gate::is_there(scratch.dir()).unwrap());
     }
 
@@ -212,7 +229,7 @@ mod tests {
         let scratch = Scratch::new("killed");
         let gate = Gate::make(scratch.dir()).unwrap();
         let mut child = Command::new("sleep").arg("0.1").stdin(gate.go).stdout(gate.report).spawn().unwrap();
-        assert_eq!(Gate::open(scratch.dir()).unwrap(), Outcome::Gone);
+        assert_eq!(Gate::open(scratch.dir(), None).unwrap(), Outcome::Gone);
         assert!(Gate::is_there(scratch.dir()).unwrap());
         child.wait().unwrap();
     }

@@ -28,6 +28,8 @@ pub(crate) enum Answer {
     /// It returns this, and nothing was done.
     Value(i64),
     Errno(Errno),
+    /// It waits without end.
+    Never,
 }
 
 /// A call that waits for an answer.
@@ -151,7 +153,10 @@ fn serve(seccomp: BorrowedFd<'_>, answer: &Answering, mut note: impl FnMut(i64))
         }
         let Some((id, call)) = next(seccomp) else { continue };
         note(call.number);
-        reply(seccomp, id, answer(&call));
+        match answer(&call) {
+            Answer::Never => {}
+            answer => reply(seccomp, id, answer),
+        }
     }
 }
 
@@ -172,7 +177,7 @@ fn next(seccomp: BorrowedFd<'_>) -> Option<(u64, Call)> {
 
 fn reply(seccomp: BorrowedFd<'_>, id: u64, answer: Answer) {
     let (val, error, flags) = match answer {
-        Answer::Continue => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE),
+        Answer::Continue | Answer::Never => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE),
         Answer::Value(value) => (value, 0, 0),
         Answer::Errno(errno) => (0, -(errno as i32), 0),
     };

@@ -122,10 +122,75 @@ fn calls_by_which_a_runtime_talks_can_be_notified_of_and_answered_with_lies() {
         _ => Answer::Value(0),
     });
     let talk = ["write", "writev", "sendmsg", "sendto", "recvmsg", "recvfrom", "fcntl", "close", "prctl", "openat", "futex", "exit_group"];
-    let bundle = bundle(&world, &id, notifying(&agent.path, &talk), "exit 7");
+    let bundle = self::bundle(&world, &id, notifying(&agent.path, &talk), "exit 7");
     assert_eq!(world.run(&id, &bundle).unwrap(), (7, String::new()));
     // All that the init does under the filter: it closes the listener, the socket of its parent, and the gate.
     assert_eq!(agent.finish()[0].calls[..3], [libc::SYS_close; 3]);
+}
+
+/// Without `noNewPrivileges` the filter is there while much is still to be done, and to be told.
+#[test]
+fn what_is_written_under_a_filter_may_be_lost() {
+    let Some(world) = World::new() else { return };
+    let id = world.id("lost");
+    let agent = Agent::new(&world.dir.join("agent.sock"), |call| Answer::Value(call.args[2].cast_signed()));
+    let bundle = world.bundle(&id, |config| {
+        config["linux"]["seccomp"] = notifying(&agent.path, &["write", "sendmsg"]);
+        config["process"]["noNewPrivileges"] = json!(false);
+        config["process"]["args"] = json!(["/bin/sh", "-c", "echo lost; exit 7"]);
+    });
+    let begin = std::time::Instant::now();
+    assert_eq!(world.run(&id, &bundle).unwrap(), (7, String::new()));
+    assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
+    let mut config: Value = serde_json::from_slice(&std::fs::read(bundle.join("config.json")).unwrap()).unwrap();
+    config["process"]["cwd"] = json!("/bin/sh");
+    std::fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+    // Its failure is lost, too; its end is not.
+    let error = world.runtime.create(&id, &world.silent(&bundle)).unwrap_err().to_string();
+    assert!(error.contains("exited with 1 at step") && error.ends_with("process.cwd: chdir"), "{error}");
+}
+
+/// An agent may keep a program from running, for ever even; it does not keep a create, a start, an exec.
+#[test]
+fn an_agent_that_never_answers_is_not_waited_for_without_end() {
+    let Some(world) = World::new() else { return };
+    let before = world.look();
+    let make = |name: &str, calls: &[&str], answer: fn(&Call) -> Answer| {
+        let agent = Agent::new(&world.dir.join(format!("{name}.sock")), answer);
+        let bundle = world.bundle(&world.id(name), |config| {
+            config["linux"]["seccomp"] = notifying(&agent.path, calls);
+            config["process"]["noNewPrivileges"] = json!(name == "start");
+            config["process"]["args"] = json!(["/bin/sleep", "1000"]);
+        });
+        (agent, world.id(name), world.silent(&bundle))
+    };
+    let create = make("create", &["capset"], |_| Answer::Never);
+    let start = make("start", &["execve"], |_| Answer::Never);
+    let exec = make("exec", &["execve"], |call| if call.text(0, 10) == "/bin/sleep" { Answer::Continue } else { Answer::Never });
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let error = world.runtime.create(&create.1, &create.2).unwrap_err().to_string();
+            let words = "linux.seccomp.listenerPath: no answer from the seccomp agent for 10 s at step ";
+            assert!(error.starts_with(words) && error.ends_with(": process.capabilities: capset"), "{error}");
+        });
+        scope.spawn(|| {
+            let mut container = world.runtime.create(&start.1, &start.2).unwrap();
+            container.start().unwrap();
+            assert_eq!(container.status().unwrap().to_string(), "running");
+            world.runtime.delete_forced(&start.1).unwrap();
+        });
+        scope.spawn(|| {
+            let mut container = world.runtime.create(&exec.1, &exec.2).unwrap();
+            container.start().unwrap();
+            let process = json!({"args": ["/bin/true"], "cwd": "/", "user": {"uid": 0, "gid": 0}, "env": []});
+            let process = container.exec(&Exec::of(serde_json::from_value(process).unwrap())).unwrap();
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(process.pid()), nix::sys::signal::SIGKILL).unwrap();
+            assert_eq!(process.wait().unwrap(), ExitStatus::Signal(9));
+            world.runtime.delete_forced(&exec.1).unwrap();
+        });
+    });
+    [create, start, exec].into_iter().for_each(|(agent, ..)| drop(agent.finish()));
+    before.assert_unchanged(&world, "agents that never answer");
 }
 
 #[test]

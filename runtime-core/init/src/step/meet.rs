@@ -5,7 +5,7 @@ use crate::op::{Blob, Slot};
 use crate::report::{Report, ReportKind};
 use crate::run::here;
 use crate::sys::{self, Errno, Fork};
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Says where we are and waits for a word; a parent that is gone ends it.
 pub(crate) fn meet(init: &Init<'_>, point: u32) -> Done {
@@ -69,24 +69,35 @@ pub(crate) fn park(init: &mut Init<'_>, go: Slot, report: Slot) -> Done {
     Ok(())
 }
 
-/// How often a listener is looked after: some ten seconds to a minute, by the processor. A parent that lives takes microseconds.
+/// How often a word of the shared page is looked at: some ten seconds to a minute, by the processor. A parent that lives takes microseconds.
 const PATIENCE: u32 = 1 << 30;
 
-/// Loads the filter. With a listener, the parent takes it out of this process from outside, and this process waits without a
-/// system call, since the filter may be about any of them.
+/// Waits without a system call, since a filter may be about any of them.
+fn wait_for_page(word: &AtomicU32) -> Done {
+    for _ in 0..PATIENCE {
+        if word.load(Ordering::Acquire) != 0 {
+            return Ok(());
+        }
+        core::hint::spin_loop();
+    }
+    Err(Errno::ETIMEDOUT.into())
+}
+
+/// As [`meet`], where what is written may never arrive, and what is read may be somebody's invention.
+pub(crate) fn meet_unheard(init: &Init<'_>, point: u32) -> Done {
+    init.record.reached.store(point, Ordering::Release);
+    wait_for_page(&init.record.go)
+}
+
+/// Loads the filter. With a listener, the parent takes it out of this process from outside.
 pub(crate) fn seccomp(init: &Init<'_>, program: Blob, flags: u32, listener: u32) -> Done {
     let fd = sys::seccomp(init.plan.blob(program)?, flags)? as sys::Fd;
     if listener == 0 {
         return Ok(());
     }
     init.record.listener.store(fd.saturating_add(1), Ordering::Release);
-    for _ in 0..PATIENCE {
-        if init.record.taken.load(Ordering::Acquire) != 0 {
-            // Kept here, it would hide from the kernel that an agent has ended, and calls would wait for it without end.
-            sys::close(fd);
-            return Ok(());
-        }
-        core::hint::spin_loop();
-    }
-    Err(Errno::ETIMEDOUT.into())
+    wait_for_page(&init.record.taken)?;
+    // Kept here, it would hide from the kernel that an agent has ended, and calls would wait for it without end.
+    sys::close(fd);
+    Ok(())
 }

@@ -255,6 +255,22 @@ fn a_filter_with_a_listener_is_loaded_before_the_gate() {
 }
 
 #[test]
+fn nothing_is_said_aloud_under_a_filter_with_a_listener() {
+    check(
+        filter(false, "SCMP_ACT_NOTIFY"),
+        same,
+        expect![[r#"
+              affinity 1024 bytes
+            + meet 2
+            + seccomp 10 instructions 0xc listener
+              death-signal 0
+            - meet 3
+            + meet-unheard 3
+        "#]],
+    );
+}
+
+#[test]
 fn what_the_scheduler_is_told_and_the_memory_comes_first() {
     let patch = json!({
         "process": {
