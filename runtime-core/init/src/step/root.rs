@@ -74,54 +74,81 @@ impl Path {
     fn text(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }
+
+    /// The end of it, from this byte on.
+    fn from(&self, start: usize) -> sys::Result<&CStr> {
+        let rest = self.bytes.get(start..).ok_or(Errno::EINVAL)?;
+        CStr::from_bytes_until_nul(rest).map_err(|_| Errno::EINVAL)
+    }
 }
 
-/// Where a link that leads nowhere would lead: `longer` becomes the path to go on with.
-fn follow(dir: Fd, (before, name, after): (&[u8], &CStr, &[u8]), longer: &mut Path) -> Errno {
-    let mut target = [0u8; PATH_MAX];
-    let Ok(len) = sys::readlinkat(dir, name, &mut target) else { return Errno::ENOENT };
-    let target = target.get(..len).unwrap_or_default();
-    let begin = if target.first() == Some(&b'/') { &b""[..] } else { before };
-    match longer.push(begin).and_then(|()| longer.push(target)).and_then(|()| longer.push(after)) {
-        Ok(()) => Errno::ELOOP,
-        Err(errno) => errno,
+/// A name of a path on the way along it.
+struct Name<'a> {
+    /// The path, up to the end of this name.
+    until: Path,
+    /// Where in it the name begins.
+    start: usize,
+    after: &'a [u8],
+}
+
+impl<'a> Name<'a> {
+    fn of(path: &'a Path, (start, end): (usize, usize)) -> sys::Result<Self> {
+        let (until, after) = path.text().split_at_checked(end).ok_or(Errno::EINVAL)?;
+        Ok(Self { until: Path::new(until)?, start, after })
+    }
+
+    fn name(&self) -> sys::Result<&CStr> {
+        self.until.from(self.start)
+    }
+
+    fn before(&self) -> &[u8] {
+        self.until.text().get(..self.start).unwrap_or_default()
+    }
+
+    fn is_last(&self) -> bool {
+        self.after.iter().all(|&byte| byte == b'/')
     }
 }
 
 /// As [`make`], up to the first link that leads nowhere: that is `ELOOP`, with the path to go on with in `longer`.
 fn make_along(root: Fd, path: &Path, (target, more): (Target, u64), longer: &mut Path) -> sys::Result<Fd> {
-    let mut buffer = path.bytes;
-    let bytes = path.text();
     let mut at = sys::openat(root, c".", o::PATH | o::DIRECTORY)?;
     let mut start = 0usize;
-    while let Some(name_len) = next_name(bytes, &mut start) {
-        let end = start.saturating_add(name_len);
-        let last = bytes.get(end..).is_none_or(|rest| rest.iter().all(|&byte| byte == b'/'));
-        let after = buffer.get(end).copied().unwrap_or(0);
-        *buffer.get_mut(end).ok_or(Errno::ENAMETOOLONG)? = 0;
-        let whole = CStr::from_bytes_until_nul(&buffer).map_err(|_| Errno::EINVAL)?;
-        let name = buffer.get(start..).and_then(|name| CStr::from_bytes_until_nul(name).ok()).ok_or(Errno::EINVAL)?;
-        let found = match open_in(root, whole, o::PATH, more) {
-            Err(Errno::ENOENT) => {
-                make_one(at, name, if last { target } else { Target::Directory })?;
-                match open_in(root, whole, o::PATH, more) {
-                    Err(Errno::ENOENT) => Err(follow(at, around(bytes, name, (start, end)), longer)),
-                    other => other,
-                }
-            }
-            other => other,
-        };
+    while let Some(len) = next_name(path.text(), &mut start) {
+        let end = start.saturating_add(len);
+        let name = Name::of(path, (start, end))?;
+        let next = enter_or_make((root, at), &name, (target, more), longer);
         sys::close(at);
-        at = found?;
-        *buffer.get_mut(end).ok_or(Errno::ENAMETOOLONG)? = after;
+        at = next?;
         start = end;
     }
     Ok(at)
 }
 
-/// A name, with what is before and after it in its path.
-fn around<'a>(path: &'a [u8], name: &'a CStr, (start, end): (usize, usize)) -> (&'a [u8], &'a CStr, &'a [u8]) {
-    (path.get(..start).unwrap_or_default(), name, path.get(end..).unwrap_or_default())
+/// The last name is made as the target, those before it as directories.
+fn enter_or_make((root, dir): (Fd, Fd), name: &Name<'_>, (target, more): (Target, u64), longer: &mut Path) -> sys::Result<Fd> {
+    let enter = || open_in(root, name.until.from(0)?, o::PATH, more);
+    match enter() {
+        Err(Errno::ENOENT) => make_one(dir, name.name()?, if name.is_last() { target } else { Target::Directory })?,
+        there => return there,
+    }
+    match enter() {
+        // Something is there, and yet leads nowhere.
+        Err(Errno::ENOENT) => Err(follow(dir, name, longer)),
+        made => made,
+    }
+}
+
+/// Where a link that leads nowhere would lead: `longer` becomes the path to go on with.
+fn follow(dir: Fd, link: &Name<'_>, longer: &mut Path) -> Errno {
+    let mut target = [0u8; PATH_MAX];
+    let Ok(len) = link.name().and_then(|name| sys::readlinkat(dir, name, &mut target)) else { return Errno::ENOENT };
+    let target = target.get(..len).unwrap_or_default();
+    let begin = if target.first() == Some(&b'/') { &b""[..] } else { link.before() };
+    match longer.push(begin).and_then(|()| longer.push(target)).and_then(|()| longer.push(link.after)) {
+        Ok(()) => Errno::ELOOP,
+        Err(errno) => errno,
+    }
 }
 
 /// The length of the next name in a path; `start` moves to its first byte.
