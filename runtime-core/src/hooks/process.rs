@@ -57,7 +57,7 @@ fn command(hook: &Hook, place: Place<'_>) -> Result<Command> {
         Place::Process(_) => {}
         Place::Host { cwd } => {
             cwd.map(|cwd| command.current_dir(cwd));
-            sys::isolate(&mut command);
+            sys::isolate(&mut command, sys::Closing::known());
         }
     }
     Ok(command)

@@ -36,17 +36,45 @@ enum Call {
 }
 
 /// Lets a hook have the signals that its caller's thread blocks, and none of the caller's files but the standard streams.
-pub(super) fn isolate(command: &mut Command) {
-    // SAFETY: `begin_anew` makes two system calls on constants of its own stack, so it is sound after any fork.
-    unsafe { command.pre_exec(begin_anew) };
+pub(super) fn isolate(command: &mut Command, closing: Closing) {
+    // SAFETY: `begin_anew` makes system calls on numbers, and on constants of its own stack, so it is sound after any fork.
+    unsafe { command.pre_exec(move || begin_anew(closing)) };
+}
+
+/// How what the caller has left open ends with the exec of a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// By one call, whatever is open: Linux 5.11.
+    Range,
+    /// One by one, up to this.
+    Each(RawFd),
+}
+
+impl Closing {
+    /// What the kernel can.
+    pub(super) fn known() -> Self {
+        // SAFETY: three numbers; no descriptor is as high as that.
+        match unsafe { libc::syscall(libc::SYS_close_range, u32::MAX, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) } {
+            0 => Self::Range,
+            _ => Self::each(),
+        }
+    }
+
+    /// As on Linux 5.10.
+    pub(super) fn each() -> Self {
+        let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+        let highest = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max();
+        Self::Each(highest.unwrap_or(libc::STDERR_FILENO))
+    }
 }
 
 /// Makes a command run inside the container.
 pub(super) fn enter(command: &mut Command, inside: &Inside, hook: &Hook) -> Result<()> {
     let way = Way::prepare(inside, hook)?;
+    let closing = Closing::known();
     // SAFETY: `Way::go` allocates and locks nothing, as its own comments argue; all it reads was made before the fork and is
     // owned by the closure.
-    unsafe { command.pre_exec(move || begin_anew().and_then(|()| way.go())) };
+    unsafe { command.pre_exec(move || begin_anew(closing).and_then(|()| way.go())) };
     Ok(())
 }
 
@@ -132,10 +160,17 @@ fn check(call: Call, returned: libc::c_long) -> io::Result<()> {
     if returned < 0 { Err(failed(call)) } else { Ok(()) }
 }
 
-fn begin_anew() -> io::Result<()> {
-    // SAFETY: the call takes three numbers and touches no memory of ours. Before Linux 5.11 it does not know the flag, and the
-    // hook gets what the caller left open.
-    unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+fn begin_anew(closing: Closing) -> io::Result<()> {
+    match closing {
+        Closing::Range => {
+            // SAFETY: the call takes three numbers and touches no memory of ours.
+            unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+        }
+        Closing::Each(highest) => (3..=highest).for_each(|fd| {
+            // SAFETY: three numbers again; one that is not open is refused, and nothing happens.
+            unsafe { libc::syscall(libc::SYS_fcntl, fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }),
+    }
     // SAFETY: all-zero bytes are the empty sigset_t; the call reads it and writes nothing back, the old mask being NULL.
     unsafe {
         let none: libc::sigset_t = std::mem::zeroed();

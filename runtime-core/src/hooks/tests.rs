@@ -51,6 +51,23 @@ fn the_state_is_on_stdin() {
 }
 
 #[test]
+fn what_the_caller_has_left_open_is_not_a_hooks() {
+    // Born without CLOEXEC.
+    let left = nix::unistd::dup(File::open("/dev/null").unwrap()).unwrap();
+    let number = std::os::fd::AsRawFd::as_raw_fd(&left);
+    let seen = |change: &dyn Fn(&mut Command)| {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("test -e /proc/self/fd/{number} && echo open")]).stdin(Stdio::null());
+        change(&mut command);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(seen(&|_| ()), "open\n");
+    for closing in [sys::Closing::Range, sys::Closing::each(), sys::Closing::known()] {
+        assert_eq!(seen(&|command| sys::isolate(command, closing)), "", "{closing:?}");
+    }
+}
+
+#[test]
 fn a_large_state_and_a_large_output_do_not_stall_each_other() {
     let state = vec![b'x'; 3 << 20];
     run(Kind::Prestart, &[sh("cat; cat /dev/zero | head -c 3000000 >&2")], &state, HERE).unwrap();
