@@ -4,7 +4,7 @@
 
 mod world;
 
-use runtime_core::{ErrorKind, Exec};
+use runtime_core::{Create, ErrorKind, Exec, FailAt};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
@@ -209,4 +209,22 @@ fn what_is_no_object_is_named() {
     let error = world.runtime.create(&id, &world.silent(&bundle)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidConfig);
     assert!(error.to_string().ends_with("]: invalid type: a list, expected an object"), "{error}");
+}
+
+#[test]
+fn a_scheduler_that_needs_every_cpu_is_told_why_it_is_refused() {
+    let Some(world) = World::new() else { return };
+    let id = world.id("deadline");
+    for (cpus, words) in [("0", "process scheduler can't be used together with AllowedCPUs: "), ("", "")] {
+        let bundle = world.bundle(&id, |config| {
+            config["process"]["scheduler"] = json!({"policy": "SCHED_BATCH", "nice": 5});
+            config["linux"]["resources"]["cpu"] = json!({"cpus": cpus});
+        });
+        let plan = world.runtime.plan(&id, &Create::of(&bundle)).unwrap();
+        let step =
+            plan.lines().skip_while(|line| !line.starts_with("death-signal")).position(|line| line.starts_with("scheduler")).unwrap();
+        let fail_at = Some(FailAt { step: step.try_into().unwrap(), errno: 1 });
+        let error = world.runtime.create(&id, &Create { fail_at, ..world.silent(&bundle) }).unwrap_err();
+        assert_eq!(error.to_string(), format!("process.scheduler: {words}sched_setattr: operation not permitted (EPERM)"));
+    }
 }

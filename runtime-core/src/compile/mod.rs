@@ -21,12 +21,13 @@ mod seccomp;
 mod slots;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk;
 
 #[cfg(feature = "checkpoint")]
 pub(crate) use mount_points::mount_points;
 pub(crate) use namespaces::lend_route;
-pub(crate) use plan::{IdMap, Ids, Plan, Source, UserNamespace, point};
-pub(crate) use program::PINNED;
+pub(crate) use plan::{Circumstance, IdMap, Ids, Plan, Source, Step, UserNamespace, point};
 pub(crate) use render::call;
 pub(crate) use rootfs::is_shared;
 
@@ -77,6 +78,13 @@ pub(crate) fn create(config: &Config, host: &Host, wishes: &Wishes) -> Result<Pl
     paths::restrict(&mut plan, config, host);
     meet_for_class(&mut plan, config);
     program::prepare(&mut plan, config, host, wishes)?;
+    plan.finish()
+}
+
+/// The end of [`create`]'s plan, from the gate on, in the same words.
+pub(crate) fn last_steps(config: &Config, host: &Host) -> Result<Plan> {
+    let mut plan = Builder::new();
+    program::last(&mut plan, config, host)?;
     plan.finish()
 }
 

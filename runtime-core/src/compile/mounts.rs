@@ -251,17 +251,24 @@ fn remount(plan: &mut Builder, mount: &Mount) {
 
 /// The container's cgroups: the file system as its cgroup namespace shows it, or of v1 a bind of its own directories.
 fn cgroup(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) {
-    let namespace = config.namespaces.cgroup.is_private();
+    let view = if config.namespaces.cgroup.is_private() { View::Namespace } else { View::Host };
     match &host.cgroup {
         // CVE-2023-25809: what is shown is not the container's to change, and may well be its user's.
-        Cgroups::Callers(theirs) => show_cgroup(plan, host, &read_only(mount), (theirs, namespace)),
+        Cgroups::Callers(theirs) => show_cgroup(plan, host, &read_only(mount), (theirs, view)),
         // Without a namespace `/proc/self/cgroup` tells paths from the host's root, where they must be found. A root that is only a namespace's
         // is shown no more than its own.
-        Cgroups::Unified { .. } if !namespace && !config.namespaces.user.is_private() && !host.in_user_namespace => {
-            show_cgroup(plan, host, mount, (&Cgroups::None, namespace));
+        Cgroups::Unified { .. } if view == View::Host && !config.namespaces.user.is_private() && !host.in_user_namespace => {
+            show_cgroup(plan, host, mount, (&Cgroups::None, view));
         }
-        own => show_cgroup(plan, host, mount, (own, namespace)),
+        own => show_cgroup(plan, host, mount, (own, view)),
     }
+}
+
+/// Whose eyes a container sees its cgroups with: those of a namespace of them, or the host's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum View {
+    Namespace,
+    Host,
 }
 
 fn read_only(mount: &Mount) -> Mount {
@@ -271,15 +278,15 @@ fn read_only(mount: &Mount) -> Mount {
     mount
 }
 
-fn show_cgroup(plan: &mut Builder, host: &Host, mount: &Mount, (cgroups, namespace): (&Cgroups, bool)) {
+fn show_cgroup(plan: &mut Builder, host: &Host, mount: &Mount, (cgroups, view): (&Cgroups, View)) {
     match cgroups {
-        Cgroups::Unified { path } if !namespace => bind_cgroup(plan, host, mount, path),
+        Cgroups::Unified { path } if view == View::Host => bind_cgroup(plan, host, mount, path),
         Cgroups::Unified { .. } | Cgroups::Callers(_) | Cgroups::None => {
             open_target(plan, mount, Target::RealDirectory);
             new_fs(plan, ("cgroup2", "cgroup"), &[], (attr(&mount.options, false), Slot::NONE));
             attach(plan, host, &propagation(&mount.options));
         }
-        Cgroups::Hierarchies(hierarchies) => cgroup_v1(plan, host, mount, (hierarchies, namespace)),
+        Cgroups::Hierarchies(hierarchies) => cgroup_v1(plan, host, mount, (hierarchies, view)),
     }
 }
 
@@ -290,26 +297,28 @@ fn bind_cgroup(plan: &mut Builder, host: &Host, mount: &Mount, path: &str) {
     attach(plan, host, &changes(&mount.options));
 }
 
-/// A small file system with a directory for each hierarchy.
-fn cgroup_v1(plan: &mut Builder, host: &Host, mount: &Mount, (hierarchies, namespace): (&[Hierarchy], bool)) {
-    let attributes = attr(&mount.options, false);
-    open_target(plan, mount, Target::RealDirectory);
-    let pairs = [("mode".to_owned(), "755".to_owned())];
-    new_fs(plan, ("tmpfs", "tmpfs"), &pairs, (attributes & !MOUNT_ATTR_RDONLY, Slot::NONE));
-    attach(plan, host, &[]);
+/// A small file system with a directory for each hierarchy; it is sealed when all are there.
+fn cgroup_v1(plan: &mut Builder, host: &Host, mount: &Mount, (hierarchies, view): (&[Hierarchy], View)) {
+    writable_tmpfs(plan, host, mount);
     for hierarchy in hierarchies.iter().filter(|hierarchy| !hierarchy.name.is_empty()) {
         let inner = Mount { destination: format!("{}/{}", mount.destination, hierarchy.name), ..mount.clone() };
-        if namespace {
-            new_hierarchy(plan, host, &inner, hierarchy);
-        } else {
-            bind_cgroup(plan, host, &inner, &hierarchy.path);
+        match view {
+            View::Namespace => new_hierarchy(plan, host, &inner, hierarchy),
+            View::Host => bind_cgroup(plan, host, &inner, &hierarchy.path),
         }
         aliases(plan, mount, hierarchy);
     }
-    if attributes & MOUNT_ATTR_RDONLY != 0 {
+    if attr(&mount.options, false) & MOUNT_ATTR_RDONLY != 0 {
         open_target(plan, mount, Target::Existing);
         seal(plan, host, scratch::TARGET);
     }
+}
+
+fn writable_tmpfs(plan: &mut Builder, host: &Host, mount: &Mount) {
+    let mode = [("mode".to_owned(), "755".to_owned())];
+    open_target(plan, mount, Target::RealDirectory);
+    new_fs(plan, ("tmpfs", "tmpfs"), &mode, (attr(&mount.options, false) & !MOUNT_ATTR_RDONLY, Slot::NONE));
+    attach(plan, host, &[]);
 }
 
 /// The hierarchy as a cgroup namespace sees it.

@@ -26,7 +26,16 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) op: Op,
+    pub(crate) circumstance: Circumstance,
     subject: u32,
+}
+
+/// What a failure of a step may come of, beside what it does and is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Circumstance {
+    Usual,
+    /// The container may not use every CPU.
+    FewerCpus,
 }
 
 /// How the first process is cloned.
@@ -151,8 +160,12 @@ impl Builder {
     }
 
     pub(crate) fn push(&mut self, op: Op) {
+        self.push_under(Circumstance::Usual, op);
+    }
+
+    pub(crate) fn push_under(&mut self, circumstance: Circumstance, op: Op) {
         let subject = u32::try_from(self.plan.subjects.len() - 1).unwrap_or(0);
-        self.plan.steps.push(Step { op, subject });
+        self.plan.steps.push(Step { op, circumstance, subject });
     }
 
     pub(crate) fn clone3(&mut self) -> &mut Clone3 {

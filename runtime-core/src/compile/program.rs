@@ -1,6 +1,6 @@
 //! The program: what it is given, and how it is found and started.
 
-use super::plan::{Builder, Source, point};
+use super::plan::{Builder, Circumstance, Source, point};
 use super::{Inside, Wishes, identity, limits, seccomp};
 use crate::config::{Config, Process, Scheduler};
 use crate::error::Result;
@@ -12,9 +12,6 @@ const UMASK: u32 = 0o022;
 
 /// Bytes of a mask with all the CPUs that Linux can be built for.
 const CPUS: usize = 8192 / 8;
-
-/// How the scheduler's step is told apart in a container that may not use every CPU.
-pub(crate) const PINNED: &str = "with linux.resources.cpu.cpus";
 
 /// What a process in its own user namespace can have.
 const ALL: u64 = u64::MAX;
@@ -32,6 +29,13 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
     // From here on a dead parent is noticed at the meeting, and a parent that has gone its way must not be taken for a dead one.
     plan.push(Op::DeathSignal { signal: 0 });
     filter.meet_last(plan);
+    wait_and_run(plan, config, &filter, wishes);
+    Ok(())
+}
+
+/// What is left to be done from the gate on.
+fn wait_and_run(plan: &mut Builder, config: &Config, filter: &Filtering, wishes: &Wishes) {
+    plan.about("process");
     let go = plan.source(Source::Gate);
     let report = plan.source(Source::GateReport);
     plan.push(Op::Park { go, report });
@@ -39,6 +43,12 @@ pub(crate) fn prepare(plan: &mut Builder, config: &Config, host: &Host, wishes: 
         filter.load(plan, When::Last);
         exec(plan, process, &environment(wishes));
     }
+}
+
+/// The last steps of the first process: those whose failure a start hears of.
+pub(crate) fn last(plan: &mut Builder, config: &Config, host: &Host) -> Result<()> {
+    let filter = Filtering::of(config, config.process.as_ref(), host)?;
+    wait_and_run(plan, config, &filter, &Wishes::default());
     Ok(())
 }
 
@@ -205,9 +215,10 @@ fn schedule(plan: &mut Builder, process: &Process, to: &Lowering<'_>) {
     }
     if let Some(scheduler) = &process.scheduler {
         let cpus = to.config.resources.as_ref().and_then(|resources| resources.cpu().as_ref()?.cpus().as_deref()).unwrap_or("");
-        plan.about(if cpus.is_empty() { "process.scheduler".to_owned() } else { format!("process.scheduler {PINNED}") });
+        let circumstance = if cpus.is_empty() { Circumstance::Usual } else { Circumstance::FewerCpus };
+        plan.about("process.scheduler");
         let attr = plan.blob(&sched_attr(scheduler));
-        plan.push(Op::Scheduler { attr });
+        plan.push_under(circumstance, Op::Scheduler { attr });
     }
     if let Some(value) = process.io_priority {
         plan.about("process.ioPriority");

@@ -1,113 +1,13 @@
-//! Any config gets a plan or an error, and no step of a plan takes a descriptor that is not there.
+//! Any config gets a plan or an error, and every plan is one that can be walked.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::plan::Plan;
+use super::walk::walk;
 use super::{Inside, Wishes, create, exec};
-use crate::config;
+use crate::config::{self, mutation};
 use crate::host::{Cgroups, Groups, Hierarchy, Host};
-use runtime_init::{Op, Slot};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::path::Path;
-
-/// The slots that hold something, as a walk through a plan finds and leaves them.
-struct Held {
-    now: BTreeSet<u32>,
-    ever_read: BTreeSet<u32>,
-}
-
-impl Held {
-    fn at_start(plan: &Plan) -> Self {
-        let filled = Slot::FIRST + u32::try_from(plan.sources.len()).unwrap();
-        Self { now: (0..filled).collect(), ever_read: BTreeSet::new() }
-    }
-
-    fn read(&mut self, slots: &[Slot]) -> Result<(), String> {
-        for slot in slots {
-            self.ever_read.insert(slot.0);
-            if !self.now.contains(&slot.0) {
-                return Err(format!("slot {} is empty", slot.0));
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads them, and leaves them empty.
-    fn take(&mut self, slots: &[Slot]) -> Result<(), String> {
-        self.read(slots)?;
-        self.now.retain(|held| !slots.iter().any(|slot| slot.0 == *held));
-        Ok(())
-    }
-
-    fn fill(&mut self, slot: Slot) {
-        self.now.insert(slot.0);
-    }
-
-    /// What a step needs, takes and leaves: the comment over each op, as code.
-    fn follow(&mut self, op: Op) -> Result<(), String> {
-        match op {
-            Op::Meet { .. } | Op::LendRoute { .. } | Op::Hop { .. } => self.read(&[Slot::CONTROL])?,
-            Op::AttachCgroup { procs: slot } | Op::Join { of: slot, .. } | Op::EnterRoot { of: slot } => self.take(&[slot])?,
-            Op::CloneTree { to, .. } | Op::OpenPath { to, .. } | Op::OpenProc { to } => self.fill(to),
-            Op::NewFs { mode_of, to, .. } => {
-                self.read(if mode_of == Slot::NONE { &[] } else { std::slice::from_ref(&mode_of) })?;
-                self.fill(to);
-            }
-            Op::LendMount { mount, .. } => self.read(&[Slot::CONTROL, mount])?,
-            Op::SetAttr { mount, .. } => self.read(&[mount])?,
-            Op::RemountBind { mount, proc, .. } | Op::Remount { mount, proc, .. } => self.read(&[mount, proc])?,
-            Op::Move { from, to } => {
-                self.take(&[from])?;
-                self.fill(to);
-            }
-            Op::OpenTarget { to, .. } | Op::OpenNull { to } | Op::OpenFs { to, .. } => {
-                self.read(&[Slot::ROOT])?;
-                self.fill(to);
-            }
-            Op::Attach { mount, on, keep: 0 } => self.take(&[mount, on])?,
-            Op::Attach { mount, on, .. } => {
-                self.read(&[mount])?;
-                self.take(&[on])?;
-            }
-            Op::AttachRoot { mount, .. } => {
-                self.take(&[mount])?;
-                self.fill(Slot::ROOT);
-            }
-            Op::CopyUp { from, to } => self.read(&[from, to])?,
-            Op::MakeNode { dir, .. } | Op::MakeSymlink { dir, .. } | Op::ReplaceBySymlink { dir, .. } => self.read(&[dir])?,
-            Op::Pivot { .. } | Op::MoveRoot | Op::Chroot | Op::MakeCwd { .. } => self.read(&[Slot::ROOT])?,
-            Op::ReadOnlyPath { root, proc: Slot::NONE, .. } => self.read(&[root])?,
-            Op::ReadOnlyPath { root, proc, .. } => self.read(&[root, proc])?,
-            Op::WriteProc { proc, .. } => self.read(&[proc])?,
-            Op::Console { socket, .. } => {
-                self.read(&[Slot::ROOT])?;
-                self.take(&[socket])?;
-            }
-            Op::MaskPath { root, null, .. } => self.read(&[root, null])?,
-            Op::Park { go, report } => {
-                self.take(&[go, Slot::CONTROL])?;
-                self.read(&[report])?;
-                self.now.retain(|held| *held == report.0);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// Walks a plan as the init will.
-fn walk(plan: &Plan) -> Result<(), String> {
-    let mut held = Held::at_start(plan);
-    for step in &plan.steps {
-        held.follow(step.op).map_err(|why| format!("{why}: {:?}, about {:?}", step.op, plan.subject(step)))?;
-    }
-    let brought = Slot::FIRST..Slot::FIRST + u32::try_from(plan.sources.len()).unwrap();
-    match brought.into_iter().find(|slot| !held.ever_read.contains(slot)) {
-        Some(slot) => Err(format!("slot {slot} is brought for nothing")),
-        None => Ok(()),
-    }
-}
 
 /// Properties, each by itself a change of the smallest config; lists grow.
 fn properties() -> Vec<Value> {
@@ -226,20 +126,33 @@ impl Random {
     }
 }
 
+/// Every plan that can be made of a document on a host: how many there were.
+fn walk_all(document: &Value, (host, wishes): (Host, Wishes)) -> usize {
+    let Ok(config) = config::from_slice(document.to_string().as_bytes(), Path::new("/bundle")) else { return 0 };
+    let inside = Inside { config: &config, has_user_namespace: config.namespaces.user.is_private() };
+    let other = config.process.as_ref().map(|process| exec(&inside, process, &host, &wishes));
+    let plans = [Some(create(&config, &host, &wishes)), other].into_iter().flatten().flatten();
+    let walked = plans.map(|plan| {
+        walk(&plan).unwrap_or_else(|why| panic!("{why}\n{document}\n{host:?}\n{wishes:?}\n{plan}"));
+        assert!(!plan.to_string().is_empty());
+    });
+    walked.count()
+}
+
 #[test]
-fn no_step_of_any_plan_takes_a_descriptor_that_is_not_there() {
+fn no_step_of_any_plan_takes_what_is_not_there() {
     let (properties, mut random) = (properties(), Random(1));
-    let mut plans = 0;
-    for _ in 0..1_500 {
-        let (document, host, wishes) = (random.document(&properties), random.host(), random.wishes());
-        let Ok(config) = config::from_slice(document.to_string().as_bytes(), Path::new("/bundle")) else { continue };
-        let inside = Inside { config: &config, has_user_namespace: config.namespaces.user.is_private() };
-        let other = config.process.as_ref().map(|process| exec(&inside, process, &host, &wishes));
-        for plan in [Some(create(&config, &host, &wishes)), other].into_iter().flatten().flatten() {
-            walk(&plan).unwrap_or_else(|why| panic!("{why}\n{document}\n{host:?}\n{wishes:?}\n{plan}"));
-            assert!(!plan.to_string().is_empty());
-            plans += 1;
-        }
-    }
+    let plans: usize = (0..1_500).map(|_| walk_all(&random.document(&properties), (random.host(), random.wishes()))).sum();
     assert!(plans > 500, "only {plans} plans were made");
+}
+
+#[test]
+fn nor_does_one_of_a_document_with_any_node_removed_or_replaced() {
+    let (mut random, mut plans) = (Random(2), 0);
+    mutation::each(|document, _| {
+        // One that refuses little, or most would make no plan.
+        let host = Host { capabilities: u64::MAX >> 23, apparmor: true, selinux: true, ..random.host() };
+        plans += walk_all(document, (host, random.wishes()));
+    });
+    assert!(plans > 1_000, "only {plans} plans were made");
 }

@@ -30,7 +30,7 @@ pub(crate) mod hooks;
 pub(crate) mod mount_options;
 mod mounts;
 #[cfg(test)]
-mod mutation;
+pub(crate) mod mutation;
 pub(crate) mod namespaces;
 mod net_devices;
 mod nul;

@@ -3,9 +3,10 @@
 use super::{Container, lifecycle};
 use crate::cgroup::{OomWatch, Scope, Stats, Update};
 use crate::compile;
-use crate::config::{self, Hook};
+use crate::config::{self, Config, Hook};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{self, Kind, Place};
+use crate::host::Host;
 use crate::notify::Notify;
 use crate::pidfd::{ExitStatus, Pidfd};
 use crate::resctrl::Group;
@@ -44,7 +45,7 @@ impl Container {
         // A seccomp agent may hold the program back; it must not hold whoever starts it.
         let patience = config.seccomp.as_ref().and_then(|seccomp| seccomp.listener_path().as_ref()).map(|_| lifecycle::PATIENCE);
         let outcome = Gate::open(&entry, patience)?;
-        self.or_stop(self.told(outcome, config))?;
+        self.or_stop(Self::told(outcome, config))?;
         let state = lifecycle::state_json(&self.record, Status::Running)?;
         let place = Place::Host { cwd: Some(&self.record.bundle) };
         self.or_stop(hooks::run(Kind::Poststart, &config.hooks.poststart, &state, place))?;
@@ -53,17 +54,14 @@ impl Container {
     }
 
     /// What became of the program.
-    fn told(&self, outcome: Outcome, config: &crate::config::Config) -> Result<()> {
+    fn told(outcome: Outcome, config: &Config) -> Result<()> {
         match outcome {
             Outcome::Exec | Outcome::Held => Ok(()),
             Outcome::Gone => Err(wrong("container process is already dead")),
             Outcome::Reported(bytes) => {
                 let mut report = Report::from_bytes(&bytes).ok_or_else(|| wrong("the init sent no report"))?;
-                let placement = self.placement()?;
-                let host = super::facts::host(config, &placement);
-                let wishes = compile::Wishes { id: self.id().to_owned(), console: self.record.terminal, ..Default::default() };
-                let plan = compile::create(config, &host, &wishes)?;
-                // Counted from the end: what create was asked for beside the config has changed only what comes before the gate.
+                let plan = compile::last_steps(config, &Host::look())?;
+                // Counted from the end.
                 report.pc = usize::try_from(report.value)
                     .ok()
                     .and_then(|left| plan.steps.len().checked_sub(left)?.try_into().ok())

@@ -22,7 +22,7 @@ pub(crate) mod sys;
 pub use launch::FailAt;
 pub(crate) use launch::{Launch, user_namespace};
 
-use crate::compile::{self, Plan};
+use crate::compile::{self, Circumstance, Plan, Step};
 use crate::error::{Error, ErrorKind, Result, Words};
 use crate::socket;
 use agent::Hearing;
@@ -38,7 +38,7 @@ use std::sync::atomic::Ordering;
 /// A child on its way to its program.
 pub(crate) struct Child<'a> {
     plan: &'a Plan,
-    pid: i32,
+    held: Held,
     pidfd: OwnedFd,
     control: OwnedFd,
     recorder: sys::Recorder,
@@ -46,8 +46,10 @@ pub(crate) struct Child<'a> {
     /// What came with its last message.
     brought: Option<OwnedFd>,
     hearing: Hearing,
-    released: bool,
 }
+
+/// A process that ends, and is reaped, with this.
+struct Held(i32);
 
 /// What a child says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +65,10 @@ impl<'a> Child<'a> {
     pub(crate) fn launch(launch: &Launch<'a>) -> Result<Self> {
         let Cloned { pid, pidfd, control, recorder, lent } = launch::launch(launch)?;
         let mut child =
-            Self { plan: launch.plan, pid, pidfd, control, recorder, lent, brought: None, hearing: Hearing::Socket, released: false };
+            Self { plan: launch.plan, held: Held(pid), pidfd, control, recorder, lent, brought: None, hearing: Hearing::Socket };
         match &child.plan.clone.user {
             Some(user) if child.plan.clone.namespaces & nix::libc::CLONE_NEWUSER.cast_unsigned() != 0 => {
-                maps::write(child.pid, user)?;
+                maps::write(child.pid(), user)?;
                 child.go()?;
             }
             _ => {}
@@ -76,7 +78,7 @@ impl<'a> Child<'a> {
 
     /// Its process id, as the caller sees it. A plan that hops changes it.
     pub(crate) fn pid(&self) -> i32 {
-        self.pid
+        self.held.0
     }
 
     pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
@@ -129,14 +131,14 @@ impl<'a> Child<'a> {
 
     /// It goes on as another process.
     fn follow(&mut self, report: &Report) -> Result<()> {
-        let old = self.pid;
-        self.pid = i32::try_from(report.value).map_err(|_| Error::call("recv", "init", Errno::EPROTO))?;
+        let old = self.pid();
+        self.held.0 = i32::try_from(report.value).map_err(|_| Error::call("recv", "init", Errno::EPROTO))?;
         let _ = waitpid(Pid::from_raw(old), None);
-        self.pidfd = sys::pidfd_open(self.pid)?;
+        self.pidfd = sys::pidfd_open(self.pid())?;
         let is_user = |op| matches!(op, Op::Hop { kind } if kind & nix::libc::CLONE_NEWUSER.cast_unsigned() != 0);
         let step = self.plan.steps.get(report.pc as usize);
         if let Some(user) = self.plan.clone.user.as_ref().filter(|_| step.is_some_and(|step| is_user(step.op))) {
-            maps::write(self.pid, user)?;
+            maps::write(self.pid(), user)?;
         }
         self.go()
     }
@@ -158,19 +160,18 @@ impl<'a> Child<'a> {
         Err(Error::new(ErrorKind::Step, format!("{how} at {}", place(self.plan, pc))))
     }
 
-    /// From here on it is the caller's: it stays when this is dropped.
-    pub(crate) fn release(mut self) {
-        self.released = true;
+    /// From here on it is the caller's, by its pidfd.
+    pub(crate) fn release(self) -> OwnedFd {
+        let Self { held, pidfd, .. } = self;
+        std::mem::forget(held);
+        pidfd
     }
 }
 
-impl Drop for Child<'_> {
+impl Drop for Held {
     fn drop(&mut self) {
-        if self.released {
-            return;
-        }
-        let _ = nix::sys::signal::kill(Pid::from_raw(self.pid), nix::sys::signal::Signal::SIGKILL);
-        while waitpid(Pid::from_raw(self.pid), None) == Err(Errno::EINTR) {}
+        let _ = nix::sys::signal::kill(Pid::from_raw(self.0), nix::sys::signal::Signal::SIGKILL);
+        while waitpid(Pid::from_raw(self.0), None) == Err(Errno::EINTR) {}
     }
 }
 
@@ -200,8 +201,7 @@ pub(crate) fn failure(plan: &Plan, report: &Report) -> Error {
             Error::new(ErrorKind::Program, format!("exec {name}: {}", Words(errno))).with_errno(errno)
         }
         op => {
-            let mut what =
-                format!("{}{}{}", about(plan.subject(step)), known(&op, errno, plan.subject(step)), compile::call(&op, report.detail));
+            let mut what = format!("{}{}{}", about(plan.subject(step)), known(step, errno), compile::call(&op, report.detail));
             if let Some(option) = option(plan, &op, report.detail) {
                 what += &format!(" {option:?}");
             }
@@ -222,10 +222,10 @@ fn attribute(plan: &Plan, op: &Op) -> Option<String> {
 }
 
 /// What an errno means at this step, in the words that others look for.
-fn known(op: &Op, errno: Errno, subject: &str) -> &'static str {
-    match (op, errno) {
+fn known(step: &Step, errno: Errno) -> &'static str {
+    match (step.op, errno) {
         // sched_setattr(2): a deadline needs every CPU.
-        (Op::Scheduler { .. }, Errno::EPERM) if subject.ends_with(compile::PINNED) => {
+        (Op::Scheduler { .. }, Errno::EPERM) if step.circumstance == Circumstance::FewerCpus => {
             "process scheduler can't be used together with AllowedCPUs: "
         }
         (Op::OpenTarget { target: Target::RealDirectory, .. }, Errno::ELOOP | Errno::ENOTDIR) => "must be mounted on ordinary directory: ",

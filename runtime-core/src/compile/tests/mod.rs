@@ -10,6 +10,7 @@ mod namespaces;
 mod program;
 
 use super::plan::Plan;
+use super::walk::walk;
 use super::{Inside, Wishes, create};
 use crate::config::{self, Config};
 use crate::error::Result;
@@ -146,8 +147,16 @@ fn difference(before: &str, after: &str) -> String {
     lines
 }
 
+/// As it is read; whatever is compared is also a plan that can be walked.
+#[track_caller]
 fn text(result: Result<Plan>) -> String {
-    result.map_or_else(|error| format!("{error}\n"), |plan| plan.to_string())
+    match result {
+        Ok(plan) => {
+            walk(&plan).unwrap();
+            plan.to_string()
+        }
+        Err(error) => format!("{error}\n"),
+    }
 }
 
 /// What a property changes in the plan of the base, on the same host.
@@ -168,7 +177,7 @@ fn check_on(base: Value, patch: &Value, host: &Host, expected: &Expect) {
     let able = Host { capabilities: host.capabilities | 1 << 21, ..host.clone() };
     let before = text(create(&config(&base).unwrap(), &able, &wishes()));
     match create(&merged(base, patch), host, &wishes()) {
-        Ok(plan) => expected.assert_eq(&difference(&before, &plan.to_string())),
+        Ok(plan) => expected.assert_eq(&difference(&before, &text(Ok(plan)))),
         Err(error) => expected.assert_eq(&format!("{error}\n")),
     }
 }
