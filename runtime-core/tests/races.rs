@@ -156,3 +156,27 @@ fn of_two_who_delete_by_force_both_succeed() {
         before.assert_unchanged(&world, &format!("round {round}"));
     }
 }
+
+/// Containers are looked at one by one, not all held open at once.
+#[test]
+fn a_list_is_whole_however_few_files_may_be_open() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Some(world) = World::new() else { return };
+    let id = world.id("first");
+    let bundle = world.bundle(&id, |_| ());
+    world.runtime.create(&id, &world.silent(&bundle)).unwrap();
+    let state = world.dir.join("state");
+    let record = std::fs::read_to_string(state.join(&id).join("state.json")).unwrap();
+    for number in 0..60 {
+        let other = format!("{id}-{number}");
+        std::fs::create_dir(state.join(&other)).unwrap();
+        std::fs::write(state.join(&other).join("state.json"), record.replace(&format!("\"{id}\""), &format!("\"{other}\""))).unwrap();
+    }
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, 40, hard).unwrap();
+    let ids: Vec<_> = world.runtime.list().unwrap().map(|container| container.id().to_owned()).collect();
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+    (0..60).for_each(|number| std::fs::remove_dir_all(state.join(format!("{id}-{number}"))).unwrap());
+    world.runtime.delete_forced(&id).unwrap();
+    assert_eq!(ids.len(), 61, "{ids:?}");
+}

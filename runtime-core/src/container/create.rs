@@ -113,7 +113,7 @@ impl Attempt {
         if left == Left::Waiting {
             child.go()?;
         }
-        child.release();
+        drop(child.release());
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::config::{self, Config, Hook};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pidfd::{ExitStatus, Pidfd};
 use crate::prepare::{self, Given};
-use crate::spawn::{self, Child, Event, FailAt, Launch};
+use crate::spawn::{Child, Event, FailAt, Launch};
 use crate::state::Status;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -69,7 +69,7 @@ impl Exec {
 #[derive(Debug)]
 pub struct Process {
     pid: i32,
-    pidfd: OwnedFd,
+    pidfd: Pidfd,
 }
 
 impl Process {
@@ -84,7 +84,7 @@ impl Process {
     /// # Errors
     /// [`ErrorKind::Call`] if there are no descriptors left.
     pub fn pidfd(&self) -> Result<OwnedFd> {
-        self.pidfd.try_clone().map_err(|error| Error::io("dup", "pidfd", error))
+        self.pidfd.as_fd().try_clone_to_owned().map_err(|error| Error::io("dup", "pidfd", error))
     }
 
     /// Waits for its end.
@@ -92,7 +92,7 @@ impl Process {
     /// # Errors
     /// [`ErrorKind::Call`] if somebody else has reaped it.
     pub fn wait(&self) -> Result<ExitStatus> {
-        Pidfd::from(self.pidfd()?).wait().map_err(|errno| Error::call("waitid", self.pid.to_string(), errno))
+        self.pidfd.wait().map_err(|errno| Error::call("waitid", self.pid.to_string(), errno))
     }
 }
 
@@ -137,14 +137,12 @@ impl Container {
             other => other?,
         };
         self.follow(&mut child, config, &placement)?;
-        let pidfd = spawn::sys::pidfd_open(child.pid())?;
         if let Some(path) = &request.pidfd_socket {
             facts::send_pidfd(path, child.pidfd())?;
         }
         request.pid_file.as_deref().map_or(Ok(()), |path| facts::write_pid_file(path, child.pid()))?;
         let pid = child.pid();
-        child.release();
-        Ok(Process { pid, pidfd })
+        Ok(Process { pid, pidfd: child.release().into() })
     }
 
     /// Starts a `startContainer` hook: a program of the container's image, so with the program's rights and no others.
@@ -164,9 +162,7 @@ impl Container {
         let request = Exec { stdio: stdio.map(Some), ..Exec::of(oci_spec::runtime::Process::default()) };
         let mut child = self.exec_child(&plan, &request, (&placement, cgroup.as_ref()))?;
         self.follow(&mut child, config, &placement)?;
-        let pidfd = spawn::sys::pidfd_open(child.pid())?;
-        child.release();
-        Ok(pidfd.into())
+        Ok(child.release().into())
     }
 
     /// Until the program runs.

@@ -81,12 +81,12 @@ impl Runtime {
         Container::of(&self.store, self.store.open(id)?)
     }
 
-    /// All containers, by id. What cannot be read, since it is just coming or going, is left out.
+    /// All containers, by id, opened one after the other. What cannot be read, since it is just coming or going, is left out.
     ///
     /// # Errors
     /// [`ErrorKind::Call`] if the state directory cannot be read: `ENOENT` where there is none.
-    pub fn list(&self) -> Result<Vec<Container>> {
-        Ok(self.store.ids()?.iter().filter_map(|id| self.load(id).ok()).collect())
+    pub fn list(&self) -> Result<impl Iterator<Item = Container>> {
+        Ok(self.store.ids()?.into_iter().filter_map(|id| self.load(&id).ok()))
     }
 }
 

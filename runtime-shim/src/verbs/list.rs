@@ -26,23 +26,23 @@ pub(crate) static VERB: Verb = Verb {
 
 fn run(settings: &Settings, args: &Args) -> Result<Code, Failure> {
     let format = Format::of(args.text(&FORMAT))?;
-    let containers = containers(settings)?;
     if args.on(&QUIET) {
-        return say(&containers.iter().map(|container| format!("{}\n", container.id())).collect::<String>());
+        return say(&of_each(settings, |container| Some(format!("{}\n", container.id())))?.concat());
     }
     // A container that goes away while it is looked at is not in the list.
-    let states = with_owners(settings, containers.iter().filter_map(|container| container.state().ok()).collect());
+    let states = with_owners(settings, of_each(settings, |container| container.state().ok())?);
     say(&match format {
         Format::Table => as_table(&states),
         Format::Json => state::array(&states)?,
     })
 }
 
-/// Nobody has used a default root that is missing; a given one that is missing was mistyped.
-fn containers(settings: &Settings) -> Result<Vec<Container>, Failure> {
+/// What is to be told of each container, none of which stays open. Nobody has used a default root that is missing; a given one that is missing
+/// was mistyped.
+fn of_each<T>(settings: &Settings, told: impl Fn(Container) -> Option<T>) -> Result<Vec<T>, Failure> {
     match settings.runtime().list() {
         Err(error) if messages::is_missing(&error) && !matches!(settings.root, Root::Given(_)) => Ok(Vec::new()),
-        listed => Ok(listed?),
+        listed => Ok(listed?.filter_map(told).collect()),
     }
 }
 
