@@ -28,6 +28,11 @@ container_config() {
 	JSON
 }
 
+# pause_image NAME: of a pod's first container, as the daemon calls it, which would have it from afar.
+pause_image() {
+	image_archive "$work/pause.tar" "$1" '["sleep","1000000"]'
+}
+
 started() {
 	mkdir -p "$work/pods" "$work/logs/pod"
 	pod_config pod >"$work/pods/pod.json"
