@@ -43,10 +43,10 @@ impl Outcome {
     }
 }
 
-// What a person cannot use: silence, a stack trace, or a page.
+// What a person cannot use: silence, a stack trace, or a page. What is set aside of a config may be told before.
 fn unclear(said: &str) -> Option<&'static str> {
     let crashed = ["panicked at", "goroutine ", "RUST_BACKTRACE", "core dumped"].iter().any(|word| said.contains(word));
-    match said.lines().count() {
+    match said.lines().filter(|line| !line.contains(" level=warning ")).count() {
         _ if crashed => Some("a crash"),
         0 => Some("silence"),
         1 => None,
@@ -97,10 +97,12 @@ mod tests {
 
     #[test]
     fn a_refusal_is_one_clear_line() {
-        for (code, error, fine) in
-            [(1, "no such thing\n", true), (0, "no", false), (1, "", false), (1, "a\nb", false), (1, "thread 'main' panicked at x", false)]
-        {
-            let outcome = Outcome { label: "run".into(), code, error: error.into() };
+        let warned = "time=\"T\" level=warning msg=\"w\"\n";
+        let cases =
+            [(1, "no such thing\n", true), (0, "no", false), (1, "", false), (1, "a\nb", false), (1, "thread 'main' panicked at x", false)];
+        let after_a_warning = [(1, format!("{warned}no"), true), (1, warned.to_owned(), false)];
+        for (code, error, fine) in cases.map(|(code, error, fine)| (code, error.to_owned(), fine)).into_iter().chain(after_a_warning) {
+            let outcome = Outcome { label: "run".into(), code, error: error.clone() };
             assert_eq!(outcome.objection(End::Refusal).is_none(), fine, "{error:?}");
         }
     }
