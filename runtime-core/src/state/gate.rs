@@ -176,6 +176,18 @@ mod tests {
         }
     }
 
+    /// Root could open one of any mode; its owner may be somebody else.
+    #[test]
+    fn only_its_owner_opens_a_gate() {
+        use std::os::unix::fs::PermissionsExt;
+        let scratch = Scratch::new("mode");
+        let _gate = Gate::make(scratch.dir()).unwrap();
+        for name in [GO, REPORT] {
+            let mode = fs::metadata(scratch.0.join(name)).unwrap().permissions().mode();
+            assert_eq!(mode, nix::libc::S_IFIFO | 0o600, "{name}");
+        }
+    }
+
     #[test]
     fn a_child_that_closes_its_end_has_gone_through() {
         let scratch = Scratch::new("exec");

@@ -74,6 +74,12 @@ mod tests {
             ("CollectMode", "'inactive-or-failed'", "CollectMode", Value::Text("inactive-or-failed".into())),
             ("TimeoutStopSec", "uint32 23", "TimeoutStopUSec", Value::Number(23_000_000)),
             ("TimeoutStopSec", "1.5", "TimeoutStopUSec", Value::Number(1_500_000)),
+            ("TimeoutStopSec", "byte 5", "TimeoutStopUSec", Value::Number(5_000_000)),
+            ("TimeoutStopSec", "uint16 5", "TimeoutStopUSec", Value::Number(5_000_000)),
+            ("TimeoutStopSec", "uint64 5", "TimeoutStopUSec", Value::Number(5_000_000)),
+            ("TimeoutStopSec", "uint64 18446744073709551615", "TimeoutStopUSec", Value::Number(u64::MAX)),
+            ("TimeoutStopSec", "int16 5", "TimeoutStopUSec", Value::Number(5_000_000)),
+            ("TimeoutStopSec", "int64 5", "TimeoutStopUSec", Value::Number(5_000_000)),
             ("TimeoutStopSec", "-1", "TimeoutStopUSec", Value::Number(u64::MAX)),
             // No time in seconds.
             ("CPUQuotaPerUSec", "uint64 5", "CPUQuotaPerUSec", Value::Number(5)),

@@ -105,6 +105,7 @@ mod tests {
         let only = Access::Only(list.to_vec());
         let before = "DeviceAllow=; DevicePolicy=strict; DeviceAllow=char-* rw,";
         assert_eq!(told(&only, V2), format!("{before}char-136 rw,/dev/block/4000:7 rw,; "));
+        assert_eq!(told(&only, Telling { systemd: 240, ..V2 }), told(&only, V2));
         // No such node here, and no such driver.
         assert_eq!(told(&only, Telling { systemd: 239, ..V2 }), format!("{before}char-pts rw,; "));
         let unknown = Access::Only(vec![pattern(Kind::Block, Some(1), None)]);

@@ -304,6 +304,41 @@ mod tests {
         );
     }
 
+    /// By systemd's own news: a quota's period since 242, sets of CPUs since 244, a weight of idle since 252.
+    #[test]
+    fn what_a_systemd_knows_it_knows_from_its_first_version_on() {
+        let names = |systemd: u32, resources: &str| {
+            let told = unified(&serde_json::from_str(resources).unwrap(), systemd).unwrap();
+            told.into_iter().map(|(name, _)| name.into_owned()).collect::<Vec<_>>()
+        };
+        let period = r#"{"cpu":{"quota":1000,"period":10000}}"#;
+        assert_eq!(names(241, period), ["CPUQuotaPerSecUSec"]);
+        assert_eq!(names(242, period), ["CPUQuotaPeriodUSec", "CPUQuotaPerSecUSec"]);
+        for sets in [r#"{"cpu":{"cpus":"0","mems":"0"}}"#, r#"{"unified":{"cpuset.cpus":"0","cpuset.mems":"0"}}"#] {
+            assert_eq!(names(243, sets), [""; 0]);
+            assert_eq!(names(244, sets), ["AllowedCPUs", "AllowedMemoryNodes"]);
+        }
+        for idle in [r#"{"cpu":{"idle":1}}"#, r#"{"unified":{"cpu.idle":"1"}}"#] {
+            assert_eq!(names(251, idle), [""; 0]);
+            assert_eq!(names(252, idle), ["CPUWeight"]);
+        }
+    }
+
+    #[test]
+    fn the_memory_of_unified_is_told_by_the_names_of_its_files() {
+        check(
+            NEW,
+            r#"{"unified":{"memory.max":"1","memory.high":"2","memory.low":"3","memory.min":"4","memory.swap.max":"5"}}"#,
+            expect![[r#"
+                MemoryHigh=2
+                MemoryLow=3
+                MemoryMax=1
+                MemoryMin=4
+                MemorySwapMax=5
+            "#]],
+        );
+    }
+
     #[test]
     fn files_of_unified_are_told_as_far_as_systemd_knows_them() {
         check(

@@ -98,6 +98,52 @@ fn begun(io: &'static str) -> Vec<Property> {
     texts.into_iter().chain([on("Delegate"), named("PIDs", Value::Numbers(vec![42]))]).chain(rest).collect()
 }
 
+fn wanted<'a>(path: Option<&'a str>) -> Wanted<'a> {
+    use super::super::CgroupDriver;
+    Wanted { path, id: "web1", driver: CgroupDriver::Systemd, refusal: super::super::Refusal::default() }
+}
+
+#[test]
+fn a_unit_that_nobody_named_is_in_the_slice_of_who_makes_it() {
+    for path in [None, Some("")] {
+        let system = Unit::of(&wanted(path), false, Version::One).unwrap();
+        assert_eq!((system.manager, &*system.slice, &*system.name), (Manager::System, "system.slice", "runtime-shim-web1.scope"));
+        let user = Unit::of(&wanted(path), true, Version::Two).unwrap();
+        assert_eq!((user.manager, &*user.slice, &*user.name), (Manager::User, "user.slice", "runtime-shim-web1.scope"));
+    }
+    let named = Unit::of(&wanted(Some("a.slice:p:n")), false, Version::Two).unwrap();
+    assert_eq!((&*named.slice, &*named.name), ("a.slice", "p-n.scope"));
+    let error = Unit::of(&wanted(None), true, Version::One).unwrap_err();
+    assert_eq!(error.to_string(), "cannot use rootless systemd cgroups manager on cgroup v1");
+}
+
+/// A slice holds no processes, and is not delegated; what is above it is wanted by it.
+#[test]
+fn a_slice_is_started_without_a_process() {
+    let slice = Unit::of(&wanted(Some("a.slice:p:a-web1.slice")), false, Version::Two).unwrap();
+    let told = slice.properties(42, None, 257).unwrap();
+    assert!(told.contains(&named("Wants", Value::Texts(vec!["a.slice".into()]))), "{told:?}");
+    assert!(told.iter().all(|(name, _)| !["Slice", "Delegate", "PIDs"].contains(&&**name)), "{told:?}");
+}
+
+/// On v2 a filter of ours stands beside systemd's; on v1 they share one list, which forbids until ours is written.
+#[test]
+fn exceptions_from_every_device_are_ours_to_make() {
+    let all_but = resources(r#"{"devices":[{"allow":true,"access":"rwm"},{"allow":false,"type":"b","major":8,"access":"rwm"}]}"#);
+    let policy = |version| unit(version).properties(42, Some(&all_but), 257).unwrap().into_iter().rfind(|(name, _)| name == "DevicePolicy");
+    assert_eq!(policy(Version::Two), Some(named("DevicePolicy", Value::Text("auto".into()))));
+    assert_eq!(policy(Version::One), Some(named("DevicePolicy", Value::Text("strict".into()))));
+}
+
+#[test]
+fn what_annotations_ask_for_is_wished_of_the_unit() {
+    let annotations = BTreeMap::from([("org.systemd.property.CollectMode".to_owned(), "'inactive'".to_owned())]);
+    let placement = Placement { unit: Some(unit(Version::Two)), ..Placement::default() };
+    let wished = placement.with_properties(&annotations).unwrap().unit.unwrap().wished;
+    assert_eq!(wished, [named("CollectMode", Value::Text("inactive".into()))]);
+    assert!(Placement::default().with_properties(&BTreeMap::from([("org.systemd.property.x".to_owned(), "?".to_owned())])).is_ok());
+}
+
 #[test]
 fn a_scope_is_started_with_all_that_systemd_knows_of_it() {
     let wished = named("CollectMode", Value::Text("inactive".into()));
