@@ -118,7 +118,7 @@ impl Attempt {
     }
 
     fn launch<'a>(&self, plan: &'a Plan, created: &'a Created, request: &'a Create) -> Result<Child<'a>> {
-        let Gate { go, report } = Gate::make(&self.entry)?;
+        let Gate { go, report } = Gate::make(&self.entry).map_err(|error| error.during(self.entry.path().display()))?;
         let given = Given { console: facts::console(&request.terminal)?, init: None, procs: self.procs()?, gate: Some((go, report)) };
         let stdio = request.stdio.each_ref().map(|fd| fd.as_ref().map(AsFd::as_fd));
         let cgroup = created.directory.as_ref().map(AsFd::as_fd);

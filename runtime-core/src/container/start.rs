@@ -136,10 +136,13 @@ impl Container {
         let set = self.config()?.resources.clone().unwrap_or_default();
         let update = Update::of(&set, resources);
         let placement = self.placement()?;
-        placement.apply(Some(&update.writes), Scope::Update).inspect_err(|_| placement.take_back(&set))?;
-        self.record.resources = Some(update.limits);
+        let mut record = self.record.clone();
+        record.resources = Some(update.limits);
+        // What cannot be written down is not to be so either.
+        entry.write_around(&record, || placement.apply(Some(&update.writes), Scope::Update).inspect_err(|_| placement.take_back(&set)))?;
+        self.record = record;
         self.config.take();
-        entry.write(&self.record)
+        Ok(())
     }
 
     /// Sets other schemata of Intel RDT.

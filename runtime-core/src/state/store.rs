@@ -65,7 +65,11 @@ impl Store {
             match entry.write(record) {
                 // So it did here: nothing can be made in a directory that was removed.
                 Err(error) if error.errno() == Some(Errno::ENOENT as i32) => {}
-                written => return written.map(|()| entry),
+                Ok(()) => return Ok(entry),
+                Err(error) => {
+                    let _ = entry.remove();
+                    return Err(error);
+                }
             }
         }
     }
@@ -179,7 +183,13 @@ impl AsFd for Entry {
 impl Locked {
     /// Replaces the record. A state directory does not survive a reboot, so nothing is flushed to a disk.
     pub(crate) fn write(&self, record: &Record) -> Result<()> {
+        self.write_around(record, || Ok(()))
+    }
+
+    /// The same, with a change that is made when there is room for the record, and that the record tells of only if it was made.
+    pub(crate) fn write_around(&self, record: &Record, change: impl FnOnce() -> Result<()>) -> Result<()> {
         self.put(RECORD_NEXT, &record.to_bytes()?)?;
+        change().inspect_err(|_| self.take_away(RECORD_NEXT))?;
         renameat(self, RECORD_NEXT, self, RECORD).map_err(|errno| Error::call("rename", self.path.join(RECORD), errno))
     }
 
@@ -188,11 +198,19 @@ impl Locked {
         self.put(CONFIG, bytes)
     }
 
+    /// Writes a file whole; on a full disk, what was begun is taken away again.
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = openat(self, name, flags, Mode::S_IRUSR | Mode::S_IWUSR).map(File::from);
         let mut file = file.map_err(|errno| Error::call("open", self.path.join(name), errno))?;
-        file.write_all(bytes).map_err(|error| Error::io("write", self.path.join(name), error))
+        file.write_all(bytes).map_err(|error| {
+            self.take_away(name);
+            Error::io("write", self.path.join(name), error)
+        })
+    }
+
+    fn take_away(&self, name: &str) {
+        let _ = unlinkat(self, name, UnlinkatFlags::NoRemoveDir);
     }
 
     /// Lets others change it again.
