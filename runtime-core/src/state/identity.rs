@@ -98,6 +98,15 @@ mod tests {
         assert_eq!(identity.signal(9).unwrap_err().errno(), Some(Errno::ESRCH as i32), "nobody");
     }
 
+    /// No pid is above 2^22 (proc(5), pid_max).
+    #[test]
+    fn nobody_has_a_number_that_there_is_not() {
+        assert_eq!(Identity::of(1 << 23).unwrap(), None);
+        let gone = Identity { pid: 1 << 23, started: 1 };
+        assert!(!gone.is_alive().unwrap());
+        assert!(gone.open().unwrap().is_none());
+    }
+
     #[test]
     fn a_reused_number_is_a_stranger() {
         let mut me = Identity::of(i32::try_from(std::process::id()).unwrap()).unwrap().unwrap();

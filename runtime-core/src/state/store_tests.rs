@@ -73,6 +73,32 @@ fn errors_are_the_words_that_engines_look_for() {
 }
 
 #[test]
+fn no_way_into_the_state_leads_out_of_it() {
+    let store = Scratch::new("out");
+    let _web1 = store.create(&Record::new("web1")).unwrap();
+    for id in ["", ".", "..", "web1/../web1", "/web1"] {
+        let told = [kind(store.create(&Record::new(id))), kind(store.open(id)), kind(store.lock(id))];
+        assert_eq!(told, [ErrorKind::InvalidId; 3], "{id:?}");
+    }
+}
+
+#[test]
+fn what_is_written_and_read_is_no_link_and_nothing_of_what_was_there() {
+    let store = Scratch::new("links");
+    let locked = store.create(&Record::new("web1")).unwrap();
+    let (file, foreign) = (locked.path().join(CONFIG), store.root.join("foreign"));
+    locked.write_config(b"{\"long\": true}").unwrap();
+    locked.write_config(b"{}").unwrap();
+    assert_eq!(locked.config().unwrap(), b"{}");
+    fs::write(&foreign, "mine").unwrap();
+    fs::remove_file(&file).unwrap();
+    symlink(&foreign, &file).unwrap();
+    let refused = [locked.write_config(b"{}").unwrap_err(), locked.config().unwrap_err()].map(|error| error.errno());
+    assert_eq!(refused, [Some(Errno::ELOOP as i32); 2]);
+    assert_eq!(fs::read(&foreign).unwrap(), b"mine");
+}
+
+#[test]
 fn a_missing_root_is_not_an_empty_one() {
     let store = Scratch::new("missing");
     let error = store.ids().unwrap_err();
