@@ -295,8 +295,8 @@ pub(crate) const ACCEPTED: &[Accepted] = &[
     lines(
         "user-namespace/*|devices/in-a-user-namespace",
         "mountinfo|*.mountinfo",
-        "/sys/fs/cgroup nodev,noexec,nosuid,relatime,ro root=/ [*] - cgroup2 cgroup2 rw*",
-        "/sys/fs/cgroup nodev,noexec,nosuid,relatime,ro root=*/ID [*] - cgroup2 cgroup2 rw*",
+        "/sys/fs/cgroup nodev,noexec,nosuid,relatime,ro root=/ [*] - cgroup2 cgroup2 *rw",
+        "/sys/fs/cgroup nodev,noexec,nosuid,relatime,ro root=*/ID [*] - cgroup2 cgroup2 *rw",
         "without a cgroup namespace, who is root in a user namespace alone is shown its own cgroup; runc shows the host's",
     ),
     lines(
