@@ -97,9 +97,11 @@ pub(super) fn masks(sets: &LinuxCapabilities, warnings: &mut Vec<String>) -> Cap
     // The kernel refuses the whole set for one that the bounding set lost before.
     keep(&mut masks.inheritable, masks.bounding, ("inheritable", "in the bounding set"), warnings);
     let lost = masks.ambient & !(masks.permitted & masks.inheritable);
-    // In the words that runc's users look for.
-    let words = |name| format!("process.capabilities.ambient: can't raise ambient capability {name}: not both permitted and inheritable");
-    warnings.extend(names(lost).map(words));
+    if lost != 0 {
+        // In the words that runc's users look for.
+        let names = names(lost).collect::<Vec<_>>().join(", ");
+        warnings.push(format!("process.capabilities.ambient: can't raise ambient capability {names}: not both permitted and inheritable"));
+    }
     masks.ambient &= !lost;
     masks
 }
