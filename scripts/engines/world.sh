@@ -73,6 +73,8 @@ own_controllers() {
 	mkdir "$1/controllers"
 	for hierarchy in /sys/fs/cgroup/*; do
 		if [ -L "$hierarchy" ]; then cp -P "$hierarchy" "$1/controllers/" && continue; fi
+		# Such a directory, from before.
+		[ -e "$hierarchy/cgroup.procs" ] || continue
 		mkdir "$1/controllers/${hierarchy##*/}" && mount --bind "$hierarchy" "$1/controllers/${hierarchy##*/}"
 	done
 	mount --rbind "$1/controllers" /sys/fs/cgroup
