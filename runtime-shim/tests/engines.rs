@@ -68,7 +68,8 @@ fn containerd_executes_a_process_from_a_file() {
     let table = world.shim(&["ps", "--format", "table", "c1", "-efww"]).ok();
     let of = |line: &str| line.split_whitespace().nth(1).unwrap().parse::<i32>().unwrap();
     assert!(table.lines().skip(1).all(|line| pids.contains(&of(line))), "{table}");
-    assert!(table.lines().any(|line| line.ends_with("/bin/sleep 50")), "{table}");
+    // An exec is over a moment before the kernel shows its words.
+    until("ps shows the program", || world.shim(&["ps", "c1"]).ok().lines().any(|line| line.ends_with("/bin/sleep 50")));
 }
 
 /// go-runc: one message, one file descriptor, a name that is not empty; the runtime goes away and the terminal stays.
