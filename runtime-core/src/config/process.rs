@@ -209,6 +209,12 @@ mod tests {
     }
 
     #[test]
+    fn privileges_may_be_gained_unless_that_is_forbidden() {
+        let of = |value: Value| accepted(json!({"process": {"noNewPrivileges": value}})).process.unwrap().no_new_privileges;
+        assert_eq!([of(Value::Null), of(json!(false)), of(json!(true))], [false, false, true]);
+    }
+
+    #[test]
     fn environment_entries_have_a_name_and_an_equals_sign() {
         check(json!({"env": ["A=1", "B"]}), ".env[1]: \"B\" is not of the form NAME=value");
         check(json!({"env": ["=1"]}), ".env[0]: \"=1\" has no name before the equals sign");

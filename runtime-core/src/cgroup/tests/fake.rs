@@ -197,6 +197,15 @@ fn a_file_that_an_available_controller_does_not_have_is_all_that_is_missing() {
 }
 
 #[test]
+fn a_controller_that_is_not_listed_is_what_is_missing() {
+    let fake = Fake::v2(&[("cgroup.controllers", "cpu pids\n")]);
+    let error = fake.refusal(r#"{"memory":{"reservation":11}}"#);
+    assert!(error.starts_with("linux.resources.memory.reservation: the memory controller is not available: "), "{error}");
+    let error = fake.refusal(r#"{"unified":{"memory.low":"1"}}"#);
+    assert_eq!(error, r#"unified resource "memory.low" can't be set: controller "memory" not available"#);
+}
+
+#[test]
 fn a_unified_file_has_a_name_of_the_right_form() {
     let fake = Fake::v2(&[("cgroup.controllers", "memory\n")]);
     let refusal = |name: &str| {
