@@ -94,10 +94,13 @@ pub(super) fn masks(sets: &LinuxCapabilities, warnings: &mut Vec<String>) -> Cap
         ambient: mask(sets.ambient()),
     };
     keep(&mut masks.effective, masks.permitted, ("effective", "permitted"), warnings);
+    let asked = masks.inheritable;
     // The kernel refuses the whole set for one that the bounding set lost before.
     keep(&mut masks.inheritable, masks.bounding, ("inheritable", "in the bounding set"), warnings);
     let lost = masks.ambient & !(masks.permitted & masks.inheritable);
-    if lost != 0 {
+    // Engines that no longer grant inheritable ones may still ask for ambient ones: nobody means those, and a line for each step of a
+    // build would help nobody.
+    if lost != 0 && asked != 0 {
         // In the words that runc's users look for.
         let names = names(lost).collect::<Vec<_>>().join(", ");
         warnings.push(format!("process.capabilities.ambient: can't raise ambient capability {names}: not both permitted and inheritable"));
@@ -152,6 +155,7 @@ mod tests {
     #[test]
     fn what_the_kernel_would_not_grant_is_left_out_with_a_warning() {
         let kill = ["CAP_KILL"];
+        check(json!({"bounding": kill, "permitted": kill, "ambient": kill}), [32, 0, 32, 0, 0], &[]);
         check(json!({"effective": kill}), [0; 5], &["process.capabilities.effective: ignored, because they are not permitted: CAP_KILL"]);
         check(
             json!({"permitted": kill, "inheritable": kill, "ambient": kill}),
