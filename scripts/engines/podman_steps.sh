@@ -49,7 +49,7 @@ on_a_terminal() {
 detached() {
 	run -d --name web busybox sh -c 'trap "echo told to stop; exit 4" TERM; echo started; while :; do sleep 0.1; done'
 	until_said started podman logs web
-	podman ps --format '{{.Names}} {{.State}} {{.Image}}'
+	podman ps --format '{{.Names}} {{.State}} {{.Image}}' | sed -E 's/Up (Less than a|[0-9]+) seconds?/Up/'
 	podman stop web
 	podman logs web
 	podman inspect -f '{{.State.ExitCode}} {{.State.OOMKilled}} {{.OCIRuntime}}' web
