@@ -176,6 +176,20 @@ fn a_null_device_that_turns_into_another_masks_nothing() {
     }
 }
 
+/// openat2(2) gives up at a `..` when something is renamed meanwhile, wherever that is.
+#[test]
+fn a_path_that_goes_up_is_walked_whatever_is_renamed() {
+    let Some(world) = World::new() else { return };
+    let outside = Outside::new(&world);
+    let names = ["one", "other"].map(|name| world.dir.join(name));
+    names.iter().for_each(|name| fs::create_dir(name).unwrap());
+    let bundle = world.bundle(&world.id("up"), |config| {
+        config["process"]["args"] = json!(["/bin/true"]);
+        config["process"]["cwd"] = json!(format!("{}/tmp", "/tmp/..".repeat(100)));
+    });
+    assert_eq!(while_swapped(&world, names.each_ref().map(PathBuf::as_path), &outside, &bundle), ROUNDS);
+}
+
 /// CVE-2016-9962, CVE-2019-5736: somebody inside waits for whoever comes in, and looks at its program, its files and its memory.
 #[test]
 fn nobody_inside_sees_anything_of_an_exec_but_its_program() {

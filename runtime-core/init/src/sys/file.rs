@@ -60,11 +60,25 @@ pub struct OpenHow {
     pub resolve: u64,
 }
 
-/// `openat2(2)`; the descriptor is close-on-exec.
+/// How often a walk is begun anew that a rename has crossed.
+const WALKS: u32 = 4096;
+
+/// `openat2(2)`; the descriptor is close-on-exec. Where a rename or a mount, anywhere on the machine, happens while the kernel goes up a
+/// `..`, it cannot tell whether it is still below `dir`, and wants to be asked again.
 pub fn openat2(dir: Fd, path: &CStr, how: OpenHow) -> Result<Fd> {
     let how = OpenHow { flags: how.flags | o::CLOEXEC, ..how };
+    for _ in 1..WALKS {
+        match openat2_once(dir, path, &how) {
+            Err(Errno::EAGAIN) => {}
+            other => return other,
+        }
+    }
+    openat2_once(dir, path, &how)
+}
+
+fn openat2_once(dir: Fd, path: &CStr, how: &OpenHow) -> Result<Fd> {
     // SAFETY: the path ends with NUL, and `how` lives across the call, its size given with it; the kernel reads both.
-    unsafe { syscall!(OPENAT2, dir, path, &raw const how, size_of::<OpenHow>()) }.map(|fd| fd as Fd)
+    unsafe { syscall!(OPENAT2, dir, path, core::ptr::from_ref(how), size_of::<OpenHow>()) }.map(|fd| fd as Fd)
 }
 
 /// `openat(2)`; the descriptor is close-on-exec.
