@@ -8,14 +8,14 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::unistd::dup;
 use oci_spec::runtime::ProcessBuilder;
 use runtime_core::{Container, Create, ErrorKind, Exec, Terminal};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use world::{World, null, until};
+use world::{World, null, until, without_mount};
 
 /// A directory of the host's with a file in it, outside of every root file system.
 fn host_directory(world: &World) -> PathBuf {
@@ -33,10 +33,6 @@ fn names(dir: &Path) -> BTreeSet<String> {
 fn replace_by_link(path: &Path, target: impl AsRef<Path>) {
     let _ = fs::remove_dir_all(path);
     symlink(target, path).unwrap();
-}
-
-fn without_mount(config: &mut Value, prefix: &str) {
-    config["mounts"].as_array_mut().unwrap().retain(|mount| !mount["destination"].as_str().unwrap().starts_with(prefix));
 }
 
 fn parked(world: &World, id: &str) -> Container {

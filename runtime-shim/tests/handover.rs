@@ -12,14 +12,6 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::Command;
 use world::{SHIM, Said, World, finish, has};
 
-/// A world with a container that runs for as long as the test.
-fn running() -> Option<World> {
-    let world = World::with_containers()?;
-    let bundle = world.bundle("sleep 100");
-    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
-    Some(world)
-}
-
 /// The runtime as a shell calls it: `before` may set variables and open descriptors.
 fn from_shell(world: &World, before: &str, words: &str) -> Said {
     let line = format!("{before} exec {SHIM} --root {} {words}", world.root().display());
@@ -48,7 +40,7 @@ fn podman_hands_sockets_and_more_descriptors_to_a_container() {
 /// As in runc, the sockets of an activated caller are a container's, not an exec's.
 #[test]
 fn exec_hands_on_what_is_asked_for_and_no_sockets() {
-    let Some(world) = running() else { return };
+    let Some(world) = World::running() else { return };
     fs::write(world.path("look"), LOOK).unwrap();
     let before = "exec 3</dev/null 4</dev/null; look=$(cat look); LISTEN_PID=$$ LISTEN_FDS=1";
     assert_eq!(from_shell(&world, before, "exec --preserve-fds=1 c1 sh -c \"$look\"").ok(), "3   \n");
@@ -143,7 +135,7 @@ fn containerd_receives_a_pidfd_of_what_it_creates_runs_and_executes() {
 /// docker's and podman's `exec -t`: containerd and conmon hold the terminal; runc's own users have one.
 #[test]
 fn conmon_receives_the_terminal_of_an_exec() {
-    let Some(world) = running() else { return };
+    let Some(world) = World::running() else { return };
     let (socket, process) = (world.path("console.sock"), world.path("process.json"));
     let wanted = json!({"terminal": true, "user": {"uid": 0, "gid": 0}, "args": ["/usr/bin/tty"], "cwd": "/", "env": ["PATH=/bin"]});
     fs::write(&process, wanted.to_string()).unwrap();
@@ -158,7 +150,7 @@ fn conmon_receives_the_terminal_of_an_exec() {
 /// The four ways in which a terminal and a socket do not go together are refused in the words that scripts know.
 #[test]
 fn a_terminal_without_a_holder_and_a_socket_without_a_terminal_are_refused() {
-    let Some(world) = running() else { return };
+    let Some(world) = World::running() else { return };
     let (needs_socket, needs_terminal) = (
         "cannot allocate tty if runc will detach without setting console socket",
         "cannot use console socket if runc will not detach or allocate tty",
@@ -203,7 +195,7 @@ fn a_relative_pid_file_is_the_callers() {
 /// runc's `exec --cgroup`, in the hierarchies of v1.
 #[test]
 fn exec_enters_a_sub_cgroup_of_each_hierarchy() {
-    let Some(world) = running().filter(|_| !fs::exists("/sys/fs/cgroup/cgroup.controllers").unwrap()) else { return };
+    let Some(world) = World::running().filter(|_| !fs::exists("/sys/fs/cgroup/cgroup.controllers").unwrap()) else { return };
     let own = world.name();
     let dirs = ["memory", "pids"].map(|name| {
         let path = format!("/sys/fs/cgroup/{name}/{own}/sub-{name}");

@@ -17,14 +17,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use world::{SHIM, Said, World, finish, has, has_controller, until};
 
-/// A world with a container that runs for as long as the test.
-fn running() -> Option<World> {
-    let world = World::with_containers()?;
-    let bundle = world.bundle("sleep 100");
-    world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
-    Some(world)
-}
-
 /// A process document, as engines write it.
 fn document(world: &World, terminal: bool, script: &str) -> String {
     let path = world.path("process.json");
@@ -171,7 +163,7 @@ fn conmon_rs_says_its_root_twice_and_executes_words() {
 /// `ttyCmd` of cri-o: an attached exec on a terminal of the caller's, whose size follows.
 #[test]
 fn cri_o_executes_on_a_terminal_that_changes_its_size() {
-    let Some(world) = running().filter(|_| has("setsid") && has("stty")) else { return };
+    let Some(world) = World::running().filter(|_| has("setsid") && has("stty")) else { return };
     let process = document(&world, true, r#"stty size; until [ "$(stty size)" = "33 44" ]; do sleep 0.05; done; exit 4"#);
     let size = nix::pty::Winsize { ws_row: 11, ws_col: 22, ws_xpixel: 0, ws_ypixel: 0 };
     let pty = nix::pty::openpty(&size, None).unwrap();
@@ -226,7 +218,7 @@ fn leaves(value: &Value, path: &str, all: &mut Vec<(String, Value)>) {
 /// go-runc (events.go) decodes `events --stats` into named numbers: every name that runc has on this host is there.
 #[test]
 fn go_runc_decodes_every_number_that_runc_has() {
-    let Some(world) = running().filter(|_| has("runc")) else { return println!("SKIP: needs root and runc") };
+    let Some(world) = World::running().filter(|_| has("runc")) else { return println!("SKIP: needs root and runc") };
     let bundle = world.path("bundle");
     let path = world.dir.join("bundle/config.json");
     let mut config: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
@@ -254,7 +246,7 @@ fn go_runc_decodes_every_number_that_runc_has() {
 /// podman: `update --resources=FILE`; cri-o: `--resources -`, both with a whole `linux.resources`. Neither says how cgroups are made.
 #[test]
 fn podman_and_cri_o_update_from_a_file_and_from_stdin() {
-    let Some(world) = running().filter(|_| has_controller("pids")) else { return };
+    let Some(world) = World::running().filter(|_| has_controller("pids")) else { return };
     let limit = || {
         let event: Value = serde_json::from_str(&world.shim(&["events", "--stats", "c1"]).ok()).unwrap();
         event["data"]["pids"]["limit"].as_u64()
@@ -309,7 +301,7 @@ fn cri_o_reads_features_and_finds_no_less_than_runc_has() {
 /// podman (oci_util.go) takes a path in back quotes, below an `attr` of `/proc` and with `/exec` at its end, for a label that could not be set.
 #[test]
 fn podman_finds_that_a_label_could_not_be_set() {
-    let Some(world) = running() else { return };
+    let Some(world) = World::running() else { return };
     let said = world.shim(&["exec", "--apparmor", "nosuch", "c1", "true"]);
     said.fails(255, "");
     let quoted = said.err.split('`').nth(1).unwrap_or_default();

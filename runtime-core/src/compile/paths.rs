@@ -20,10 +20,6 @@ pub(crate) fn set_parameters(plan: &mut Builder, config: &Config) {
 pub(crate) fn restrict(plan: &mut Builder, config: &Config, host: &Host) {
     let held: Vec<_> = KERNELS.into_iter().filter(|kernel| kernel.is_wanted(config)).collect();
     held.iter().for_each(|kernel| kernel.open(plan));
-    let begin = |path: &'_ str| {
-        let below = |kernel: &&Kernels| kernel.has(path);
-        held.iter().find(below).map_or((Slot::ROOT, 0), |kernel| (kernel.slot, kernel.path.len() + 1))
-    };
     let proc = if host.mount_setattr { Slot::NONE } else { scratch::PROC };
     for (index, path) in config.readonly_paths.iter().enumerate() {
         plan.about(format!("linux.readonlyPaths[{index}] {path}"));
@@ -31,8 +27,8 @@ pub(crate) fn restrict(plan: &mut Builder, config: &Config, host: &Host) {
             attach::seal(plan, host, Slot::ROOT);
             continue;
         }
-        let (root, from) = begin(path);
-        let path = plan.text(path.get(from..).unwrap_or_default());
+        let (root, path) = begin(&held, path);
+        let path = plan.text(path);
         plan.push(Op::ReadOnlyPath { root, path, proc });
     }
     if config.masked_paths.is_empty() {
@@ -43,10 +39,15 @@ pub(crate) fn restrict(plan: &mut Builder, config: &Config, host: &Host) {
     let label = plan.text(config.mount_label.as_deref().unwrap_or(""));
     for (index, path) in config.masked_paths.iter().enumerate() {
         plan.about(format!("linux.maskedPaths[{index}] {path}"));
-        let (root, from) = begin(path);
-        let path = plan.text(path.get(from..).unwrap_or_default());
+        let (root, path) = begin(&held, path);
+        let path = plan.text(path);
         plan.push(Op::MaskPath { root, path, null: scratch::NULL, empty: scratch::EMPTY, label });
     }
+}
+
+/// Where the walk to a path begins, and what is left to walk.
+fn begin<'a>(held: &[Kernels], path: &'a str) -> (Slot, &'a str) {
+    held.iter().find_map(|kernel| Some((kernel.slot, kernel.below(path)?))).unwrap_or((Slot::ROOT, path))
 }
 
 /// A file system of the kernel's own. What is masked in it is looked for in what was mounted: in a root that somebody else can
@@ -69,12 +70,12 @@ impl Kernels {
         let here = |mount: &&Mount| mount.destination == self.path && !matches!(mount.what, MountWhat::Remount);
         let last = config.mounts.iter().rfind(here);
         let is_mounted = last.is_some_and(|mount| matches!(&mount.what, MountWhat::Fs { fstype, .. } if fstype == self.fstype));
-        is_mounted && config.readonly_paths.iter().chain(&config.masked_paths).any(|path| self.has(path))
+        is_mounted && config.readonly_paths.iter().chain(&config.masked_paths).any(|path| self.below(path).is_some())
     }
 
-    /// Is a path below it?
-    fn has(&self, path: &str) -> bool {
-        path.strip_prefix(self.path).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+    /// What is left of a path that is below it.
+    fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.path)?.strip_prefix('/').filter(|rest| !rest.is_empty())
     }
 
     fn open(&self, plan: &mut Builder) {

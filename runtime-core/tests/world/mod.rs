@@ -173,6 +173,11 @@ fn image(rootfs: &Path, busybox: &Path) {
     fs::write(rootfs.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n").unwrap();
 }
 
+/// A config without the mounts that begin with this.
+pub(crate) fn without_mount(config: &mut Value, prefix: &str) {
+    config["mounts"].as_array_mut().unwrap().retain(|mount| !mount["destination"].as_str().unwrap().starts_with(prefix));
+}
+
 pub(crate) fn null() -> OwnedFd {
     File::options().read(true).write(true).open("/dev/null").unwrap().into()
 }

@@ -67,6 +67,14 @@ impl World {
         Some(Self::new())
     }
 
+    /// One with a container, `c1`, that runs for as long as the test.
+    pub(crate) fn running() -> Option<Self> {
+        let world = Self::with_containers()?;
+        let bundle = world.bundle("sleep 100");
+        world.shim(&["run", "-d", "--bundle", &bundle, "c1"]).ok();
+        Some(world)
+    }
+
     pub(crate) fn root(&self) -> PathBuf {
         self.dir.join("state")
     }
