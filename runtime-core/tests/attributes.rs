@@ -228,3 +228,24 @@ fn a_scheduler_that_needs_every_cpu_is_told_why_it_is_refused() {
         assert_eq!(error.to_string(), format!("process.scheduler: {words}sched_setattr: operation not permitted (EPERM)"));
     }
 }
+
+/// More layers than `mount(2)` has room for in its page, and one too long for `fsconfig(2)`.
+#[test]
+fn an_overlay_has_its_layers_however_long_their_names() {
+    let Some(world) = World::new() else { return };
+    let layers = world.dir.join("layers");
+    let layer = |number: usize| layers.join(format!("{number:0>120}"));
+    for number in 0..40 {
+        fs::create_dir_all(layer(number)).unwrap();
+        fs::write(layer(number).join(format!("{number}")), "").unwrap();
+    }
+    for count in [2, 3, 40] {
+        let lower: Vec<_> = (0..count).map(|number| layer(number).to_str().unwrap().to_owned()).collect();
+        let files = seen(&world, &["/bin/ls", "/mnt"], |config| {
+            let options = json!([format!("lowerdir={}", lower.join(":")), "rslave"]);
+            let mount = json!({"destination": "/mnt", "type": "overlay", "source": "overlay", "options": options});
+            config["mounts"].as_array_mut().unwrap().push(mount);
+        });
+        assert_eq!(files.lines().count(), count, "{files}");
+    }
+}

@@ -80,6 +80,11 @@ fn bind(options: &[&str]) -> Value {
     json!({"destination": "/mnt", "type": "bind", "source": "{dir}/source", "options": options})
 }
 
+fn overlay(layers: &str, options: &[&str]) -> Value {
+    let options: Vec<_> = options.iter().copied().map(str::to_owned).chain([format!("lowerdir={layers}")]).collect();
+    json!({"destination": "/mnt", "type": "overlay", "source": "overlay", "options": options})
+}
+
 fn options() -> Vec<Case> {
     let on_tmpfs = OPTIONS.iter().map(|option| looked(mounted(format!("tmpfs-{option}"), tmpfs(&[option])).ends(End::Any)));
     let on_bind = OPTIONS.iter().map(|option| looked(mounted(format!("bind-{option}"), bind(&["bind", option])).ends(End::Any)));
@@ -128,6 +133,9 @@ fn sources() -> Vec<Case> {
         case("tmpfs-without-source", json!({"destination": "/mnt", "type": "tmpfs", "options": ["mode=711"]})),
         case("tmpfs-copy-up", json!({"destination": "/data", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]}))
             .shell("ls -R /data; cat /data/file; stat -c '%n %a %u:%g' /data /data/*; sed -n '/ .data /s/.* - //p' /proc/self/mountinfo"),
+        case("overlay", overlay("{dir}/source:{bundle}/rootfs/data", &["nosuid", "rprivate"])).sees("mnt", "from the host"),
+        case("overlay-long", overlay(&format!("{{dir}}/source{}:{{bundle}}/rootfs/data", "/.".repeat(300)), &["noexec", "rslave"]))
+            .sees("mnt", "from the host"),
         case("tmpfs-keeps-mode", json!({"destination": "/private", "type": "tmpfs", "source": "tmpfs"}))
             .shell("stat -c '%n %a %u:%g' /private /tmp; sed -n '/ .private /s/.* - //p' /proc/self/mountinfo"),
     ]

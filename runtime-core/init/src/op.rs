@@ -216,10 +216,15 @@ pub enum Op {
         /// The private procfs.
         proc: Slot,
     },
-    /// `mount(2)` on an open mount that is attached: with `MS_REMOUNT`, or with propagation flags.
-    Remount {
-        /// The mount.
-        mount: Slot,
+    /// `mount(2)` on an open mount point: a file system whose options `fsconfig(2)` cannot be told; and on an open mount that is attached,
+    /// with `MS_REMOUNT` or propagation flags.
+    Mount {
+        /// The mount point, or the mount.
+        on: Slot,
+        /// The type, or nothing.
+        fstype: Text,
+        /// The source, or nothing.
+        source: Text,
         /// `MS_*`.
         flags: u32,
         /// The options, comma-separated.

@@ -210,7 +210,7 @@ fn step(init: &mut Init<'_>, op: Op) -> Result<(), Failure> {
         Op::NewFs { .. } => mounts::new_fs(init, op),
         Op::SetAttr { .. } => mounts::set_attr(init, op),
         Op::RemountBind { .. } => mounts::remount_bind(init, op),
-        Op::Remount { .. } => mounts::remount(init, op),
+        Op::Mount { .. } => mounts::mount(init, op),
         Op::LendMount { point, mount } => meet::lend(init, point, init.fd(mount)?),
         Op::Move { from, to } => Ok(init.shift(from, to)?),
         Op::OpenTarget { path, target, to } => root::open_target(init, path, target, to),

@@ -79,7 +79,8 @@ fn by_remount(plan: &mut Builder, mount: Slot, change: Change) -> Op {
         }
         Change::Propagation(Propagation { kind, recursive }) => {
             let below = if recursive { libc::MS_REC } else { 0 };
-            Op::Remount { mount, flags: flag(kind.flag() | below), data: plan.text(""), proc }
+            let nothing = plan.text("");
+            Op::Mount { on: mount, fstype: nothing, source: nothing, flags: flag(kind.flag() | below), data: nothing, proc }
         }
     }
 }

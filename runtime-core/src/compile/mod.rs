@@ -11,6 +11,7 @@ mod limits;
 mod mount_points;
 mod mounts;
 mod namespaces;
+mod new_fs;
 mod paths;
 mod plan;
 mod program;

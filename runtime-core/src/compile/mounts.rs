@@ -1,6 +1,7 @@
 //! Mounts: each becomes a detached mount, gets its flags, and is attached where the container wants it.
 
-use super::attach::{Change, DETACHED_FROM_HOST, attach, change, ms_flags, seal, whole_field};
+use super::attach::{Change, DETACHED_FROM_HOST, attach, change, ms_flags, seal};
+use super::new_fs::{self, attr, new_fs};
 use super::plan::{Builder, IdMap, Ids, Source, scratch};
 use super::rootfs::flag;
 use crate::config::{Config, IdMapping, Membership, Mount, MountOptions, MountWhat};
@@ -22,7 +23,7 @@ pub(crate) fn add(plan: &mut Builder, config: &Config, host: &Host, mount: &Moun
         return Err(Error::new(ErrorKind::InvalidConfig, "config.json: mounts: a mount on / would hide the root"));
     }
     match &mount.what {
-        MountWhat::Fs { fstype, source } => file_system(plan, config, host, (mount, fstype, source)),
+        MountWhat::Fs { fstype, source } => new_fs::add(plan, config, host, (mount, fstype, source)),
         MountWhat::Bind { source, recursive } => bind(plan, config, host, (mount, source, *recursive))?,
         MountWhat::Cgroup => cgroup(plan, config, host, mount),
         MountWhat::Remount => remount(plan, mount),
@@ -41,64 +42,8 @@ pub(super) fn open_target(plan: &mut Builder, mount: &Mount, target: Target) {
     plan.push(Op::OpenTarget { path, target, to: scratch::TARGET });
 }
 
-/// A new file system.
-fn file_system(plan: &mut Builder, config: &Config, host: &Host, (mount, fstype, source): (&Mount, &str, &str)) {
-    // CVE-2019-19921: `/proc` and `/sys` of an image must be what they seem.
-    let special = matches!(fstype, "proc" | "sysfs");
-    open_target(plan, mount, if special { Target::RealDirectory } else { Target::Directory });
-    let late = is_sealed_late(mount);
-    let attr = attr(&mount.options, late);
-    let mut pairs = data(&mount.options, late);
-    if let Some(label) = config.mount_label.as_ref().filter(|_| takes_label(fstype)) {
-        pairs.push(("context".into(), label.clone()));
-    }
-    let has_mode = pairs.iter().any(|(key, _)| key == "mode");
-    let mode_of = if fstype == "tmpfs" && !has_mode { scratch::TARGET } else { Slot::NONE };
-    new_fs(plan, (fstype, source), &pairs, (attr, mode_of));
-    if mount.options.copy_up {
-        plan.push(Op::CopyUp { from: scratch::TARGET, to: scratch::MOUNT });
-    }
-    attach(plan, host, &propagation(&mount.options));
-}
-
-fn takes_label(fstype: &str) -> bool {
-    matches!(fstype, "tmpfs" | "devpts" | "mqueue")
-}
-
-fn new_fs(plan: &mut Builder, (fstype, source): (&str, &str), pairs: &[(String, String)], (attr, mode_of): (u32, Slot)) {
-    let (fstype, source) = (plan.text(fstype), plan.text(source));
-    let options = plan.texts(pairs.iter().flat_map(|(key, value)| [key, value]));
-    plan.push(Op::NewFs { fstype, source, options, attr, mode_of, to: scratch::MOUNT });
-}
-
-/// The flags a new mount is born with. There is nothing below it yet, so that the recursive ones are like the others, and come last.
-fn attr(options: &MountOptions, late: bool) -> u32 {
-    let cleared = whole_field(options.recursive_set, options.recursive_clear);
-    let attr = flag(options.set & !cleared | options.recursive_set);
-    if late { attr & !MOUNT_ATTR_RDONLY } else { attr }
-}
-
-/// `key=value` apart; the superblock's flags are options too, here.
-fn data(options: &MountOptions, late: bool) -> Vec<(String, String)> {
-    // fsconfig(2) has none for `silent` and `iversion`.
-    const NAMES: [(u64, &str); 4] =
-        [(libc::MS_SYNCHRONOUS, "sync"), (libc::MS_DIRSYNC, "dirsync"), (libc::MS_MANDLOCK, "mand"), (1 << 25, "lazytime")];
-    let own = NAMES.iter().filter(|(bit, _)| options.superblock & bit != 0);
-    let mut pairs: Vec<_> = own.map(|(_, name)| ((*name).to_owned(), String::new())).collect();
-    if options.set & libc::MOUNT_ATTR_RDONLY != 0 && !late {
-        pairs.push(("ro".into(), String::new()));
-    }
-    pairs.extend(options.data.iter().flat_map(|entry| entry.split(',')).filter(|entry| !entry.is_empty()).map(|entry| {
-        match entry.split_once('=') {
-            Some((key, value)) => (key.to_owned(), value.to_owned()),
-            None => (entry.to_owned(), String::new()),
-        }
-    }));
-    pairs
-}
-
 /// What a new mount can only be told.
-fn propagation(options: &MountOptions) -> Vec<Change> {
+pub(super) fn propagation(options: &MountOptions) -> Vec<Change> {
     options.propagation.iter().copied().map(Change::Propagation).collect()
 }
 
@@ -244,9 +189,9 @@ fn remount_bind(plan: &mut Builder, host: &Host, mount: &Mount) {
 fn remount(plan: &mut Builder, mount: &Mount) {
     open_target(plan, mount, Target::Existing);
     let options = &mount.options;
-    let data = plan.text(options.data.join(","));
+    let (nothing, data) = (plan.text(""), plan.text(options.data.join(",")));
     let flags = flag(libc::MS_REMOUNT | options.superblock) | ms_flags(options.set);
-    plan.push(Op::Remount { mount: scratch::TARGET, flags, data, proc: scratch::PROC });
+    plan.push(Op::Mount { on: scratch::TARGET, fstype: nothing, source: nothing, flags, data, proc: scratch::PROC });
 }
 
 /// The container's cgroups: the file system as its cgroup namespace shows it, or of v1 a bind of its own directories.

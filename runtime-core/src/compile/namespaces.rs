@@ -1,9 +1,10 @@
 //! Namespaces and cgroups: which are new, which are joined, and in what order the kernel allows that.
 
 use super::limits;
+use super::new_fs;
 use super::plan::{Builder, Plan, Source, UserNamespace, point, scratch};
 use super::{Inside, Wishes};
-use crate::config::{Config, IdMapping, Membership, MountWhat, Namespaces, Process, TimeOffsets};
+use crate::config::{Config, IdMapping, Membership, Mount, MountWhat, Namespaces, Process, TimeOffsets};
 use crate::error::{Error, Result};
 use crate::host::{Cgroups, Host};
 use nix::libc::{CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, SIGKILL};
@@ -283,16 +284,17 @@ pub(crate) fn limit(plan: &mut Builder, config: &Config, host: &Host) {
     if let Some(process) = config.process.as_ref().filter(|_| !from_outside) {
         limits::raise(plan, process, host);
     }
-    if !config.sysctl.is_empty() || labelled(config.process.as_ref()) || remounts(config, host) {
+    if !config.sysctl.is_empty() || labelled(config.process.as_ref()) || mounts_by_path(config, host) {
         plan.about("linux.sysctl");
         plan.push(Op::OpenProc { to: scratch::PROC });
     }
 }
 
 /// `mount(2)` takes only paths; those of open mounts are in a procfs.
-fn remounts(config: &Config, host: &Host) -> bool {
+fn mounts_by_path(config: &Config, host: &Host) -> bool {
     let has_mounts = config.namespaces.mount != Membership::Inherit;
-    has_mounts && (!host.mount_setattr || config.mounts.iter().any(|mount| mount.what == MountWhat::Remount))
+    let by_path = |mount: &Mount| mount.what == MountWhat::Remount || new_fs::is_told_whole(mount);
+    has_mounts && (!host.mount_setattr || config.mounts.iter().any(by_path))
 }
 
 fn labelled(process: Option<&Process>) -> bool {

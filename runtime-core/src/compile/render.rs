@@ -122,7 +122,9 @@ impl Display for Line<'_> {
                 write!(f, " {} +{set:#x} -{clear:#x} {propagation:#x}{}", slot(mount), rec(recursive))
             }
             Op::RemountBind { mount, set, clear, .. } => write!(f, " {} +{set:#x} -{clear:#x}", slot(mount)),
-            Op::Remount { mount, flags, data, .. } => write!(f, " {} {flags:#x} {}", slot(mount), text(data)),
+            Op::Mount { on, fstype, source, flags, data, .. } => {
+                write!(f, " {} {} {flags:#x} {} -> {}", text(fstype), text(source), text(data), slot(on))
+            }
             Op::LendMount { point, mount } => write!(f, " {}{}", slot(mount), plan.id_map(point).map_or("", |(map, _)| mapped(map))),
             Op::Move { from, to } => write!(f, " {} -> {}", slot(from), slot(to)),
             Op::OpenTarget { path, target: kind, to } => write!(f, " {} {} -> {}", text(path), target(kind), slot(to)),
@@ -216,7 +218,7 @@ pub(crate) fn call(op: &Op, detail: u32) -> &'static str {
         Op::LendRoute { .. } => "socket",
         Op::LendMount { .. } => "sendmsg",
         Op::Rlimit { .. } => "setrlimit",
-        Op::Propagation { .. } | Op::RemountBind { .. } | Op::Remount { .. } | Op::MoveRoot => "mount",
+        Op::Propagation { .. } | Op::RemountBind { .. } | Op::Mount { .. } | Op::MoveRoot => "mount",
         Op::Unmount { .. } => "umount2",
         Op::CloneTree { .. } => "open_tree",
         Op::OpenPath { .. } | Op::OpenTarget { .. } | Op::OpenNull { .. } | Op::ReopenNull | Op::OpenProc { .. } | Op::OpenFs { .. } => {

@@ -53,7 +53,7 @@ impl Held {
             }
             Op::LendMount { mount, .. } => self.read(&[Slot::CONTROL, mount])?,
             Op::SetAttr { mount, .. } => self.read(&[mount])?,
-            Op::RemountBind { mount, proc, .. } | Op::Remount { mount, proc, .. } => self.read(&[mount, proc])?,
+            Op::RemountBind { mount, proc, .. } | Op::Mount { on: mount, proc, .. } => self.read(&[mount, proc])?,
             Op::Move { from, to } => {
                 self.take(&[from])?;
                 self.fill(to);
@@ -153,7 +153,6 @@ impl Read<'_> {
             | Op::OpenTarget { path: text, .. }
             | Op::OpenFs { path: text, .. }
             | Op::AttachRoot { path: text, .. }
-            | Op::Remount { data: text, .. }
             | Op::MakeNode { name: text, .. }
             | Op::ReadOnlyPath { path: text, .. }
             | Op::MakeCwd { path: text }
@@ -163,6 +162,7 @@ impl Read<'_> {
             | Op::MakeSymlink { name: one, target: other, .. }
             | Op::ReplaceBySymlink { name: one, target: other, .. } => self.text(one).and_then(|()| self.text(other)),
             Op::MaskPath { path, label, .. } => self.text(path).and_then(|()| if label.len > 0 { self.text(label) } else { Ok(()) }),
+            Op::Mount { fstype, source, data, .. } => [fstype, source, data].into_iter().try_for_each(|text| self.text(text)),
             Op::NewFs { fstype, source, options, .. } => {
                 self.text(fstype)?;
                 self.text(source)?;

@@ -96,7 +96,7 @@ pub(crate) fn set_attr(init: &Init<'_>, op: Op) -> Done {
 pub(crate) fn remount_bind(init: &Init<'_>, op: Op) -> Done {
     let Op::RemountBind { mount, set, clear, proc } = op else { return Err(Errno::EINVAL.into()) };
     let mount = init.fd(mount)?;
-    Ok(mount_on(init.fd(proc)?, mount, sys::MS_REMOUNT | sys::MS_BIND | (mount_flags(mount)? & !clear) | set, c"")?)
+    Ok(remount_on(init.fd(proc)?, mount, (mount_flags(mount)? & !clear) | set)?)
 }
 
 /// The `MS_*` flags a mount has, from `statfs(2)`.
@@ -108,18 +108,24 @@ fn mount_flags(fd: Fd) -> sys::Result<u32> {
     Ok((flags & KEPT) as u32 | moved)
 }
 
-/// `mount(2)` on an open mount. It takes only a path: the descriptor's, in a procfs that nothing of the container can cover.
-fn mount_on(proc: Fd, mount: Fd, flags: u32, data: &CStr) -> sys::Result<()> {
+/// Other flags for an open mount.
+fn remount_on(proc: Fd, mount: Fd, flags: u32) -> sys::Result<()> {
+    on_path_of(proc, mount, |path| sys::mount(c"", path, c"", sys::MS_REMOUNT | sys::MS_BIND | flags, c""))
+}
+
+/// `mount(2)` takes only a path: the descriptor's, in a procfs that nothing of the container can cover.
+fn on_path_of(proc: Fd, fd: Fd, mount: impl FnOnce(&CStr) -> sys::Result<()>) -> sys::Result<()> {
     sys::fchdir(proc)?;
-    let done = sys::mount(c"", FdPath::of(mount).text(), c"", flags, data);
+    let done = mount(FdPath::of(fd).text());
     sys::chdir(c"/")?;
     done
 }
 
-/// `mount(2)` with `MS_REMOUNT`, or with propagation flags.
-pub(crate) fn remount(init: &Init<'_>, op: Op) -> Done {
-    let Op::Remount { mount, flags, data, proc } = op else { return Err(Errno::EINVAL.into()) };
-    Ok(mount_on(init.fd(proc)?, init.fd(mount)?, flags, init.plan.text(data)?)?)
+/// `mount(2)`.
+pub(crate) fn mount(init: &Init<'_>, op: Op) -> Done {
+    let Op::Mount { on, fstype, source, flags, data, proc } = op else { return Err(Errno::EINVAL.into()) };
+    let (fstype, source, data) = (init.plan.text(fstype)?, init.plan.text(source)?, init.plan.text(data)?);
+    Ok(on_path_of(init.fd(proc)?, init.fd(on)?, |path| sys::mount(source, path, fstype, flags, data))?)
 }
 
 /// `move_mount(2)`.
@@ -192,7 +198,7 @@ pub(crate) fn read_only_path(init: &Init<'_>, root: Slot, path: Text, proc: Slot
         sys::move_mount(tree, on)?;
     } else {
         sys::move_mount(tree, on)?;
-        mount_on(init.fd(proc)?, tree, sys::MS_REMOUNT | sys::MS_BIND | sys::MS_RDONLY | mount_flags(tree)?, c"")?;
+        remount_on(init.fd(proc)?, tree, sys::MS_RDONLY | mount_flags(tree)?)?;
     }
     sys::close(tree);
     sys::close(on);

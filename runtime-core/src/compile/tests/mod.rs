@@ -7,6 +7,7 @@ mod exec;
 mod mount_points;
 mod mounts;
 mod namespaces;
+mod new_fs;
 mod program;
 
 use super::plan::Plan;

@@ -49,7 +49,7 @@ fn access_times_and_propagation_on_an_old_kernel_have_the_flags_of_mount() {
             + open-target "/data" dir -> target
             + attach mount -> target keep
             + remount-bind mount +0x40f -0x1200d00
-            + remount mount 0x84000 ""
+            + mount "" "" 0x84000 "" -> mount
         "#]],
     );
     check(
@@ -61,7 +61,7 @@ fn access_times_and_propagation_on_an_old_kernel_have_the_flags_of_mount() {
             + open-target "/data" dir -> target
             + attach mount -> target keep
             + remount-bind mount +0x20000f -0x1200d00
-            + remount mount 0x80000 ""
+            + mount "" "" 0x80000 "" -> mount
         "#]],
     );
 }
@@ -75,7 +75,7 @@ fn a_root_that_is_brought_stops_telling_the_host() {
         plan.lines().skip(from - 1).take(3).map(str::to_owned).collect::<Vec<_>>().join("; ")
     };
     assert!(told(same).starts_with("set-attr s3 +0x0 -0x0 0x80000 rec; attach-root s3 -> \"/r\""), "{}", told(same));
-    assert!(told(old).ends_with("attach-root s3 -> \"/r\"; remount root 0x84000 \"\""), "{}", told(old));
+    assert!(told(old).ends_with("attach-root s3 -> \"/r\"; mount \"\" \"\" 0x84000 \"\" -> root"), "{}", told(old));
 }
 
 #[test]
