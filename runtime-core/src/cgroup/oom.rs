@@ -54,11 +54,15 @@ impl Placement {
 }
 
 impl Placement {
-    /// How often the kernel has killed there for want of memory, as far as it tells.
-    pub(crate) fn oom_kills(&self) -> u64 {
-        let name = if self.version() == Version::One { "memory.oom_control" } else { "memory.events" };
-        let text = self.dir("memory").and_then(|dir| file::read(&dir.join(name)).ok());
-        text.and_then(|text| file::value_of(&text, "oom_kill")).unwrap_or(0)
+    /// Has anybody there died for want of memory, or been refused some? On v2 a child that still shares its parent's memory is not killed, but
+    /// its `execve(2)` fails.
+    pub(crate) fn lacked_memory(&self) -> bool {
+        let (name, keys) = match self.version() {
+            Version::One => ("memory.oom_control", &["oom_kill"][..]),
+            Version::Two => ("memory.events", &["oom_kill", "oom"][..]),
+        };
+        let text = self.dir("memory").and_then(|dir| file::read(&dir.join(name)).ok()).unwrap_or_default();
+        keys.iter().any(|key| file::value_of(&text, key).is_some_and(|count| count > 0))
     }
 }
 

@@ -252,7 +252,7 @@ impl Attempt {
         if let Some(moved) = self.moved {
             let _ = moved.undo();
         }
-        if self.reached == Reached::Process && self.placement.oom_kills() > 0 {
+        if self.reached == Reached::Process && self.placement.lacked_memory() {
             error = error.during("container init was OOM-killed (memory limit too low?)");
         }
         if self.reached >= Reached::Cgroups {

@@ -266,3 +266,11 @@ fn a_hierarchy_that_refuses_is_struck_before_the_others_are_counted() {
     assert_eq!((names, entered.procs_files().unwrap().len()), (vec!["cpu".to_owned(), "pids".to_owned()], 2));
     assert!(fake.placement.clone().enterable().procs_files().is_err(), "who asked for a place must have it");
 }
+
+#[test]
+fn an_exec_that_was_refused_memory_lacked_it_as_one_that_was_killed() {
+    let table = [("oom 0\noom_kill 0\n", false), ("low 1\noom 2\noom_kill 0\n", true), ("oom 0\noom_kill 1\n", true), ("", false)];
+    for (events, lacked) in table {
+        assert_eq!(Fake::v2(&[("memory.events", events)]).placement.lacked_memory(), lacked, "{events}");
+    }
+}
