@@ -190,6 +190,68 @@ fn labels_without_their_modules_are_refused_by_name() {
     assert_eq!(error, format!("process.apparmorProfile \"fantasy\": {words}"));
 }
 
+/// A profile that lets everything be done but read one file, loaded for as long as it is wanted.
+struct Profile {
+    name: String,
+    file: std::path::PathBuf,
+}
+
+impl Profile {
+    fn load(world: &World) -> Option<Self> {
+        let has_parser = ["/sbin", "/usr/sbin", "/usr/bin"].iter().any(|dir| std::path::Path::new(dir).join("apparmor_parser").exists());
+        if !has_parser || !fs::exists("/sys/kernel/security/apparmor/.load").unwrap() {
+            println!("SKIP: needs AppArmor and its parser");
+            return None;
+        }
+        let name = world.id("profile");
+        let file = world.dir.join("profile");
+        let rules = "file, capability, network, signal, ptrace, mount, umount, deny /etc/passwd r,";
+        fs::write(&file, format!("profile {name} flags=(attach_disconnected) {{ {rules} }}\n")).unwrap();
+        let profile = Self { name, file };
+        assert!(profile.parser("--replace"));
+        Some(profile)
+    }
+
+    fn parser(&self, what: &str) -> bool {
+        Command::new("apparmor_parser").args([what, "--skip-cache"]).arg(&self.file).status().unwrap().success()
+    }
+}
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        self.parser("--remove");
+    }
+}
+
+#[test]
+fn a_profile_that_is_loaded_confines_every_program() {
+    let Some(world) = World::new() else { return };
+    let Some(profile) = Profile::load(&world) else { return };
+    let confined = format!("{} (enforce)\n", profile.name);
+    let script = "cat /proc/self/attr/apparmor/current; cat /etc/passwd 2>/dev/null || echo denied";
+    for no_new_privileges in [false, true] {
+        let text = seen(&world, &["/bin/sh", "-c", script], |config| {
+            config["process"]["apparmorProfile"] = json!(profile.name);
+            config["process"]["noNewPrivileges"] = json!(no_new_privileges);
+        });
+        assert_eq!(text, format!("{confined}denied\n"), "{no_new_privileges}");
+    }
+    let id = world.id("confined");
+    let bundle = world.bundle(&id, |config| config["process"]["args"] = json!(["/bin/sleep", "100"]));
+    let mut container = world.runtime.create(&id, &world.silent(&bundle)).unwrap();
+    container.start().unwrap();
+    for (asked, expected) in [(Value::Null, "unconfined\n"), (json!(profile.name), &confined)] {
+        let mut process = serde_json::to_value(container.process().unwrap()).unwrap();
+        process["apparmorProfile"] = asked;
+        let request = Exec { stdio: [0; 3].map(|_| Some(world::null())), ..Exec::of(serde_json::from_value(process).unwrap()) };
+        let process = container.exec(&request).unwrap();
+        assert_eq!(fs::read_to_string(format!("/proc/{}/attr/apparmor/current", process.pid())).unwrap(), expected);
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(process.pid()), nix::sys::signal::Signal::SIGKILL).unwrap();
+        process.wait().unwrap();
+    }
+    world.runtime.delete_forced(&id).unwrap();
+}
+
 #[test]
 fn a_create_container_hook_begins_in_the_root_file_system() {
     let Some(world) = World::new() else { return };
