@@ -122,6 +122,13 @@ pub(crate) const ACCEPTED: &[Accepted] = &[
     ),
     lines(
         "*",
+        "writable|*.writable",
+        "/sys/fs/cgroup yes",
+        "",
+        "the config says read-only; runc leaves the directory of the hierarchies writable",
+    ),
+    lines(
+        "*",
         "mountinfo|*.mountinfo",
         "/sys/fs/cgroup nodev,noexec,nosuid,relatime,rw root=/ * tmpfs *",
         "/sys/fs/cgroup nodev,noexec,nosuid,relatime,ro root=/ * tmpfs *",

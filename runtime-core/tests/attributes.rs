@@ -7,6 +7,7 @@ mod world;
 use runtime_core::{Create, ErrorKind, Exec, FailAt};
 use serde_json::{Value, json};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use world::World;
 
@@ -193,12 +194,12 @@ fn labels_without_their_modules_are_refused_by_name() {
 /// A profile that lets everything be done but read one file, loaded for as long as it is wanted.
 struct Profile {
     name: String,
-    file: std::path::PathBuf,
+    file: PathBuf,
 }
 
 impl Profile {
     fn load(world: &World) -> Option<Self> {
-        let has_parser = ["/sbin", "/usr/sbin", "/usr/bin"].iter().any(|dir| std::path::Path::new(dir).join("apparmor_parser").exists());
+        let has_parser = ["/sbin", "/usr/sbin", "/usr/bin"].iter().any(|dir| Path::new(dir).join("apparmor_parser").exists());
         if !has_parser || !fs::exists("/sys/kernel/security/apparmor/.load").unwrap() {
             println!("SKIP: needs AppArmor and its parser");
             return None;
@@ -248,6 +249,35 @@ fn a_profile_that_is_loaded_confines_every_program() {
         assert_eq!(fs::read_to_string(format!("/proc/{}/attr/apparmor/current", process.pid())).unwrap(), expected);
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(process.pid()), nix::sys::signal::Signal::SIGKILL).unwrap();
         process.wait().unwrap();
+    }
+    world.runtime.delete_forced(&id).unwrap();
+}
+
+/// What the caller's own process and directory have, in another category: that needs no more of the policy than its levels.
+#[test]
+fn selinux_labels_are_the_programs_and_its_mounts() {
+    let Some(world) = World::new() else { return };
+    if !fs::exists("/sys/fs/selinux/enforce").unwrap() {
+        return println!("SKIP: a kernel without SELinux");
+    }
+    let elsewhere =
+        |label: &str| format!("{}:s0:c1,c2", label.trim_matches(['\0', '\n']).splitn(4, ':').take(3).collect::<Vec<_>>().join(":"));
+    let label_of = |path: &Path| String::from_utf8(Command::new("stat").args(["-c", "%C"]).arg(path).output().unwrap().stdout).unwrap();
+    let own = elsewhere(&fs::read_to_string("/proc/self/attr/current").unwrap());
+    let mounts = elsewhere(&label_of(&world.dir));
+    let id = world.id("labelled");
+    let bundle = world.bundle(&id, |config| {
+        config["process"]["selinuxLabel"] = json!(own);
+        config["process"]["noNewPrivileges"] = json!(false);
+        config["process"]["args"] = json!(["/bin/sleep", "100"]);
+        config["linux"]["mountLabel"] = json!(mounts);
+    });
+    let mut container = world.runtime.create(&id, &world.silent(&bundle)).unwrap();
+    container.start().unwrap();
+    let proc = PathBuf::from(format!("/proc/{}", container.state().unwrap().pid));
+    assert_eq!(fs::read_to_string(proc.join("attr/current")).unwrap().trim_end_matches('\0'), own);
+    for path in ["root/dev", "root/dev/pts", "root/dev/shm", "root/dev/mqueue"] {
+        assert_eq!(label_of(&proc.join(path)).trim(), mounts, "{path}");
     }
     world.runtime.delete_forced(&id).unwrap();
 }

@@ -232,6 +232,15 @@ pub enum Op {
         /// The private procfs.
         proc: Slot,
     },
+    /// `setxattr(2)` of `security.selinux`, on the root of an open mount.
+    Label {
+        /// The mount.
+        mount: Slot,
+        /// The label.
+        label: Text,
+        /// The private procfs.
+        proc: Slot,
+    },
     /// Hand an open mount to the parent, who has rights over its file system, and wait for its word.
     LendMount {
         /// Which point, one of the parent's numbers.

@@ -214,6 +214,7 @@ fn step(init: &mut Init<'_>, op: Op) -> Result<(), Failure> {
         Op::LendMount { point, mount } => meet::lend(init, point, init.fd(mount)?),
         Op::Move { from, to } => Ok(init.shift(from, to)?),
         Op::OpenTarget { path, target, to } => root::open_target(init, path, target, to),
+        Op::Label { mount, label, proc } => mounts::label(init, mount, label, proc),
         Op::Attach { mount, on, keep } => mounts::attach(init, mount, on, keep),
         Op::AttachRoot { mount, path } => mounts::attach_root(init, mount, path),
         Op::CopyUp { from, to } => step::copy_up::copy_up(init, from, to),

@@ -22,6 +22,12 @@ pub(crate) fn label(plan: &mut Builder, process: Option<&Process>, host: &Host) 
     Ok(())
 }
 
+/// A keyring is its maker's: the program could not use its own.
+pub(crate) fn label_keyring(plan: &mut Builder, label: &str) {
+    plan.about(format!("process.selinuxLabel {label:?}"));
+    write(plan, "self/attr/keycreate", label);
+}
+
 /// Without SELinux the kernel would say no more than "invalid argument".
 pub(crate) fn check_selinux(property: &str, host: &Host) -> Result<()> {
     const WHY: &str = "selinux label is specified in config, but selinux is disabled or not supported";

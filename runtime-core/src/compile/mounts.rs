@@ -199,13 +199,13 @@ fn cgroup(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) {
     let view = if config.namespaces.cgroup.is_private() { View::Namespace } else { View::Host };
     match &host.cgroup {
         // CVE-2023-25809: what is shown is not the container's to change, and may well be its user's.
-        Cgroups::Callers(theirs) => show_cgroup(plan, host, &read_only(mount), (theirs, view)),
+        Cgroups::Callers(theirs) => show_cgroup(plan, (config, host), &read_only(mount), (theirs, view)),
         // Without a namespace `/proc/self/cgroup` tells paths from the host's root, where they must be found. A root that is only a namespace's
         // is shown no more than its own.
         Cgroups::Unified { .. } if view == View::Host && !config.namespaces.user.is_private() && !host.in_user_namespace => {
-            show_cgroup(plan, host, mount, (&Cgroups::None, view));
+            show_cgroup(plan, (config, host), mount, (&Cgroups::None, view));
         }
-        own => show_cgroup(plan, host, mount, (own, view)),
+        own => show_cgroup(plan, (config, host), mount, (own, view)),
     }
 }
 
@@ -223,7 +223,7 @@ fn read_only(mount: &Mount) -> Mount {
     mount
 }
 
-fn show_cgroup(plan: &mut Builder, host: &Host, mount: &Mount, (cgroups, view): (&Cgroups, View)) {
+fn show_cgroup(plan: &mut Builder, (config, host): (&Config, &Host), mount: &Mount, (cgroups, view): (&Cgroups, View)) {
     match cgroups {
         Cgroups::Unified { path } if view == View::Host => bind_cgroup(plan, host, mount, path),
         Cgroups::Unified { .. } | Cgroups::Callers(_) | Cgroups::None => {
@@ -231,7 +231,7 @@ fn show_cgroup(plan: &mut Builder, host: &Host, mount: &Mount, (cgroups, view): 
             new_fs(plan, ("cgroup2", "cgroup"), &[], (attr(&mount.options, false), Slot::NONE));
             attach(plan, host, &propagation(&mount.options));
         }
-        Cgroups::Hierarchies(hierarchies) => cgroup_v1(plan, host, mount, (hierarchies, view)),
+        Cgroups::Hierarchies(hierarchies) => cgroup_v1(plan, (config, host), mount, (hierarchies, view)),
     }
 }
 
@@ -243,8 +243,8 @@ fn bind_cgroup(plan: &mut Builder, host: &Host, mount: &Mount, path: &str) {
 }
 
 /// A small file system with a directory for each hierarchy; it is sealed when all are there.
-fn cgroup_v1(plan: &mut Builder, host: &Host, mount: &Mount, (hierarchies, view): (&[Hierarchy], View)) {
-    writable_tmpfs(plan, host, mount);
+fn cgroup_v1(plan: &mut Builder, (config, host): (&Config, &Host), mount: &Mount, (hierarchies, view): (&[Hierarchy], View)) {
+    writable_tmpfs(plan, config, host, mount);
     for hierarchy in hierarchies.iter().filter(|hierarchy| !hierarchy.name.is_empty()) {
         let inner = Mount { destination: format!("{}/{}", mount.destination, hierarchy.name), ..mount.clone() };
         match view {
@@ -259,10 +259,11 @@ fn cgroup_v1(plan: &mut Builder, host: &Host, mount: &Mount, (hierarchies, view)
     }
 }
 
-fn writable_tmpfs(plan: &mut Builder, host: &Host, mount: &Mount) {
-    let mode = [("mode".to_owned(), "755".to_owned())];
+fn writable_tmpfs(plan: &mut Builder, config: &Config, host: &Host, mount: &Mount) {
+    let label = config.mount_label.iter().map(|label| ("context".to_owned(), label.clone()));
+    let options: Vec<_> = label.chain([("mode".to_owned(), "755".to_owned())]).collect();
     open_target(plan, mount, Target::RealDirectory);
-    new_fs(plan, ("tmpfs", "tmpfs"), &mode, (attr(&mount.options, false) & !MOUNT_ATTR_RDONLY, Slot::NONE));
+    new_fs(plan, ("tmpfs", "tmpfs"), &options, (attr(&mount.options, false) & !MOUNT_ATTR_RDONLY, Slot::NONE));
     attach(plan, host, &[]);
 }
 

@@ -1,9 +1,7 @@
 //! Namespaces and cgroups: which are new, which are joined, and in what order the kernel allows that.
 
-use super::limits;
-use super::new_fs;
 use super::plan::{Builder, Plan, Source, UserNamespace, point, scratch};
-use super::{Inside, Wishes};
+use super::{Inside, Wishes, identity, limits, new_fs};
 use crate::config::{Config, IdMapping, Membership, Mount, MountWhat, Namespaces, Process, TimeOffsets};
 use crate::error::{Error, Result};
 use crate::host::{Cgroups, Host};
@@ -54,7 +52,11 @@ pub(crate) fn enter(plan: &mut Builder, config: &Config, host: &Host, wishes: &W
     if late {
         hide(plan);
     }
-    session(plan, wishes);
+    if !config.sysctl.is_empty() || labelled(config.process.as_ref()) || mounts_by_path(config, host) {
+        plan.about("/proc");
+        plan.push(Op::OpenProc { to: scratch::PROC });
+    }
+    session(plan, config.process.as_ref(), wishes);
     if config.namespaces.cgroup == Membership::New {
         plan.about("linux.namespaces cgroup");
         plan.push(Op::Unshare { kind: CLONE_NEWCGROUP.cast_unsigned() });
@@ -269,10 +271,14 @@ fn hide(plan: &mut Builder) {
     plan.push(Op::Hide);
 }
 
-fn session(plan: &mut Builder, wishes: &Wishes) {
+fn session(plan: &mut Builder, process: Option<&Process>, wishes: &Wishes) {
     plan.about("process");
     plan.push(Op::SetSid);
     if !wishes.keep_keyring {
+        if let Some(label) = process.and_then(|process| process.selinux_label.as_ref()) {
+            identity::label_keyring(plan, label);
+        }
+        plan.about("process");
         let name = plan.text(format!("_ses.{}", wishes.id));
         plan.push(Op::SessionKeyring { name });
     }
@@ -284,16 +290,12 @@ pub(crate) fn limit(plan: &mut Builder, config: &Config, host: &Host) {
     if let Some(process) = config.process.as_ref().filter(|_| !from_outside) {
         limits::raise(plan, process, host);
     }
-    if !config.sysctl.is_empty() || labelled(config.process.as_ref()) || mounts_by_path(config, host) {
-        plan.about("linux.sysctl");
-        plan.push(Op::OpenProc { to: scratch::PROC });
-    }
 }
 
 /// `mount(2)` takes only paths; those of open mounts are in a procfs.
 fn mounts_by_path(config: &Config, host: &Host) -> bool {
     let has_mounts = config.namespaces.mount != Membership::Inherit;
-    let by_path = |mount: &Mount| mount.what == MountWhat::Remount || new_fs::is_told_whole(mount);
+    let by_path = |mount: &Mount| mount.what == MountWhat::Remount || new_fs::needs_proc(config, mount);
     has_mounts && (!host.mount_setattr || config.mounts.iter().any(by_path))
 }
 
@@ -361,7 +363,7 @@ pub(crate) fn join_all(plan: &mut Builder, inside: &Inside<'_>, process: &Proces
     if enters_late {
         join_cgroups(plan, host, wishes);
     }
-    session(plan, wishes);
+    session(plan, Some(process), wishes);
     let path = plan.text("/");
     plan.push(Op::OpenPath { path, to: runtime_init::Slot::ROOT });
     if !outside_limits {

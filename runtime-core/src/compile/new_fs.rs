@@ -12,8 +12,9 @@ use runtime_init::{Op, Slot, Target};
 
 /// One entry of `mounts` that is neither a bind mount nor a remount.
 pub(super) fn add(plan: &mut Builder, config: &Config, host: &Host, (mount, fstype, source): (&Mount, &str, &str)) {
+    let label = config.mount_label.as_deref();
     if is_told_whole(mount) {
-        return told_whole(plan, host, (mount, fstype, source));
+        return told_whole(plan, host, (mount, fstype, source), label.filter(|_| takes_label(fstype)));
     }
     open_target(plan, mount, target(fstype));
     let late = is_sealed_late(mount);
@@ -22,12 +23,16 @@ pub(super) fn add(plan: &mut Builder, config: &Config, host: &Host, (mount, fsty
     if fstype == "overlay" {
         pairs = pairs.into_iter().flat_map(layers).collect();
     }
-    if let Some(label) = config.mount_label.as_ref().filter(|_| takes_label(fstype)) {
-        pairs.push(("context".into(), label.clone()));
+    if let Some(label) = label.filter(|_| takes_label(fstype)) {
+        pairs.push(("context".into(), label.to_owned()));
     }
     let has_mode = pairs.iter().any(|(key, _)| key == "mode");
     let mode_of = if fstype == "tmpfs" && !has_mode { scratch::TARGET } else { Slot::NONE };
     new_fs(plan, (fstype, source), &pairs, (attr, mode_of));
+    if let Some(label) = label.filter(|_| is_labelled_after(fstype)) {
+        let label = plan.text(label);
+        plan.push(Op::Label { mount: scratch::MOUNT, label, proc: scratch::PROC });
+    }
     if mount.options.copy_up {
         plan.push(Op::CopyUp { from: scratch::TARGET, to: scratch::MOUNT });
     }
@@ -41,7 +46,7 @@ const PAGE: usize = 4095;
 
 /// Must the file system get its options as one text, by `mount(2)`? Where one is too long for `fsconfig(2)`, or has the quotes and backslashes
 /// that are read differently there. A tmpfs has none such, and wants to know what it covers.
-pub(crate) fn is_told_whole(mount: &Mount) -> bool {
+pub(super) fn is_told_whole(mount: &Mount) -> bool {
     let MountWhat::Fs { fstype, source } = &mount.what else { return false };
     let is_odd = |entry: &str| entry.len() > LONGEST || entry.contains(['"', '\\']);
     let odd = source.len() > LONGEST || mount.options.data.iter().flat_map(|entry| entry.split(',')).any(is_odd);
@@ -49,11 +54,13 @@ pub(crate) fn is_told_whole(mount: &Mount) -> bool {
 }
 
 /// A new file system that is attached at once.
-fn told_whole(plan: &mut Builder, host: &Host, (mount, fstype, source): (&Mount, &str, &str)) {
+fn told_whole(plan: &mut Builder, host: &Host, (mount, fstype, source): (&Mount, &str, &str), label: Option<&str>) {
     open_target(plan, mount, target(fstype));
     let options = &mount.options;
     let flags = flag(options.superblock) | ms_flags(u64::from(attr(options, is_sealed_late(mount))));
-    let (fstype, source, data) = (plan.text(fstype), plan.text(source), plan.text(options.data.join(",")));
+    let context = label.map(|label| format!("context=\"{label}\""));
+    let data: Vec<_> = options.data.iter().chain(&context).map(String::as_str).collect();
+    let (fstype, source, data) = (plan.text(fstype), plan.text(source), plan.text(data.join(",")));
     plan.push(Op::Mount { on: scratch::TARGET, fstype, source, flags, data, proc: scratch::PROC });
     let changes = propagation(options);
     if !changes.is_empty() {
@@ -84,8 +91,20 @@ fn target(fstype: &str) -> Target {
     if matches!(fstype, "proc" | "sysfs") { Target::RealDirectory } else { Target::Directory }
 }
 
+/// A file system that was there before has its label from before.
 fn takes_label(fstype: &str) -> bool {
-    matches!(fstype, "tmpfs" | "devpts" | "mqueue")
+    !matches!(fstype, "proc" | "sysfs" | "cgroup" | "cgroup2" | "mqueue")
+}
+
+/// The queues of an ipc namespace were made with it; their directory may be labelled as a file is.
+fn is_labelled_after(fstype: &str) -> bool {
+    fstype == "mqueue"
+}
+
+/// Does one of its steps need the path of what is open?
+pub(super) fn needs_proc(config: &Config, mount: &Mount) -> bool {
+    let queues = matches!(&mount.what, MountWhat::Fs { fstype, .. } if is_labelled_after(fstype));
+    is_told_whole(mount) || queues && config.mount_label.is_some()
 }
 
 pub(super) fn new_fs(plan: &mut Builder, (fstype, source): (&str, &str), pairs: &[(String, String)], (attr, mode_of): (u32, Slot)) {

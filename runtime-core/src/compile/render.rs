@@ -125,6 +125,7 @@ impl Display for Line<'_> {
             Op::Mount { on, fstype, source, flags, data, .. } => {
                 write!(f, " {} {} {flags:#x} {} -> {}", text(fstype), text(source), text(data), slot(on))
             }
+            Op::Label { mount, label, .. } => write!(f, " {} {}", slot(mount), text(label)),
             Op::LendMount { point, mount } => write!(f, " {}{}", slot(mount), plan.id_map(point).map_or("", |(map, _)| mapped(map))),
             Op::Move { from, to } => write!(f, " {} -> {}", slot(from), slot(to)),
             Op::OpenTarget { path, target: kind, to } => write!(f, " {} {} -> {}", text(path), target(kind), slot(to)),
@@ -216,6 +217,7 @@ pub(crate) fn call(op: &Op, detail: u32) -> &'static str {
         Op::BecomeRoot { .. } | Op::Ids { .. } => "setresuid",
         Op::LoopbackUp => "bring lo up",
         Op::LendRoute { .. } => "socket",
+        Op::Label { .. } => "setxattr",
         Op::LendMount { .. } => "sendmsg",
         Op::Rlimit { .. } => "setrlimit",
         Op::Propagation { .. } | Op::RemountBind { .. } | Op::Mount { .. } | Op::MoveRoot => "mount",

@@ -51,6 +51,7 @@ impl Held {
                 self.read(if mode_of == Slot::NONE { &[] } else { std::slice::from_ref(&mode_of) })?;
                 self.fill(to);
             }
+            Op::Label { mount, proc, .. } => self.read(&[mount, proc])?,
             Op::LendMount { mount, .. } => self.read(&[Slot::CONTROL, mount])?,
             Op::SetAttr { mount, .. } => self.read(&[mount])?,
             Op::RemountBind { mount, proc, .. } | Op::Mount { on: mount, proc, .. } => self.read(&[mount, proc])?,
@@ -153,6 +154,7 @@ impl Read<'_> {
             | Op::OpenTarget { path: text, .. }
             | Op::OpenFs { path: text, .. }
             | Op::AttachRoot { path: text, .. }
+            | Op::Label { label: text, .. }
             | Op::MakeNode { name: text, .. }
             | Op::ReadOnlyPath { path: text, .. }
             | Op::MakeCwd { path: text }

@@ -113,10 +113,10 @@ fn remount_on(proc: Fd, mount: Fd, flags: u32) -> sys::Result<()> {
     on_path_of(proc, mount, |path| sys::mount(c"", path, c"", sys::MS_REMOUNT | sys::MS_BIND | flags, c""))
 }
 
-/// `mount(2)` takes only a path: the descriptor's, in a procfs that nothing of the container can cover.
-fn on_path_of(proc: Fd, fd: Fd, mount: impl FnOnce(&CStr) -> sys::Result<()>) -> sys::Result<()> {
+/// Some calls take only a path: the descriptor's, in a procfs that nothing of the container can cover.
+fn on_path_of(proc: Fd, fd: Fd, call: impl FnOnce(&CStr) -> sys::Result<()>) -> sys::Result<()> {
     sys::fchdir(proc)?;
-    let done = mount(FdPath::of(fd).text());
+    let done = call(FdPath::of(fd).text());
     sys::chdir(c"/")?;
     done
 }
@@ -126,6 +126,12 @@ pub(crate) fn mount(init: &Init<'_>, op: Op) -> Done {
     let Op::Mount { on, fstype, source, flags, data, proc } = op else { return Err(Errno::EINVAL.into()) };
     let (fstype, source, data) = (init.plan.text(fstype)?, init.plan.text(source)?, init.plan.text(data)?);
     Ok(on_path_of(init.fd(proc)?, init.fd(on)?, |path| sys::mount(source, path, fstype, flags, data))?)
+}
+
+/// `setxattr(2)`.
+pub(crate) fn label(init: &Init<'_>, mount: Slot, label: Text, proc: Slot) -> Done {
+    let label = init.plan.text(label)?.to_bytes();
+    Ok(on_path_of(init.fd(proc)?, init.fd(mount)?, |path| sys::setxattr(path, c"security.selinux", label))?)
 }
 
 /// `move_mount(2)`.

@@ -41,6 +41,12 @@ pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: u32, data: &CSt
     unsafe { syscall!(MOUNT, source, target, fstype, flags, data) }.map(drop)
 }
 
+/// `setxattr(2)`.
+pub fn setxattr(path: &CStr, name: &CStr, value: &[u8]) -> Result<()> {
+    // SAFETY: both texts end with NUL, and `value` has as many bytes as are told; the kernel reads them.
+    unsafe { syscall!(SETXATTR, path, name, value.as_ptr(), value.len(), 0usize) }.map(drop)
+}
+
 /// `umount2(2)` with `MNT_DETACH`.
 pub fn umount_detach(path: &CStr) -> Result<()> {
     // SAFETY: the path ends with NUL; the kernel reads it.

@@ -273,7 +273,7 @@ fn the_default_config_on_an_old_kernel() {
         text(create(&config(&document).unwrap(), &changed_host(change), &wishes()))
     };
     expect![[r#"
-          loopback-up
+          hide
         + open-proc -> proc
           reopen-null
         - set-attr root +0x1 -0x0 0x0

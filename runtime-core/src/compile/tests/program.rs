@@ -122,14 +122,15 @@ fn sysctls_are_written_through_a_procfs_of_our_own() {
         json!({"linux": {"namespaces": [{"type": "network"}], "sysctl": {"net.ipv4.ip_forward": "1"}}}),
         same,
         expect![[r#"
-        - clone mount,pid into-cgroup
-        + clone mount,pid,network into-cgroup
-          session-keyring "_ses.web1"
-        + loopback-up
-        + open-proc -> proc
-          pivot
-        + write-proc "sys/net/ipv4/ip_forward" "1"
-    "#]],
+            - clone mount,pid into-cgroup
+            + clone mount,pid,network into-cgroup
+              hide
+            + open-proc -> proc
+              session-keyring "_ses.web1"
+            + loopback-up
+              pivot
+            + write-proc "sys/net/ipv4/ip_forward" "1"
+        "#]],
     );
 }
 
@@ -301,18 +302,20 @@ fn labels_are_written_for_the_next_exec() {
         json!({"process": {"apparmorProfile": "p"}}),
         |host| host.apparmor = true,
         expect![[r#"
-          session-keyring "_ses.web1"
-        + open-proc -> proc
-          pivot
-        + write-proc "self/attr/apparmor/exec" "exec p"
-    "#]],
+              hide
+            + open-proc -> proc
+              pivot
+            + write-proc "self/attr/apparmor/exec" "exec p"
+        "#]],
     );
     check(
         json!({"process": {"selinuxLabel": "l"}, "linux": {"mountLabel": "m"}, "mounts": [{"destination": "/t", "type": "tmpfs"}]}),
         |host| host.selinux = true,
         expect![[r#"
-              session-keyring "_ses.web1"
+              hide
             + open-proc -> proc
+              set-sid
+            + write-proc "self/attr/keycreate" "l"
               attach mount -> target
             + open-target "/t" dir -> target
             + new-fs "tmpfs" "tmpfs" context=m 0x0 mode-of-target -> mount
