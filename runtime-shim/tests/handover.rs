@@ -216,3 +216,21 @@ fn exec_enters_a_sub_cgroup_of_each_hierarchy() {
     exec(&["--cgroup", "/"]).ok();
     dirs.iter().for_each(|dir| fs::remove_dir(dir).unwrap());
 }
+
+/// Where programs in memory files are forbidden, and those in the temporary directory too.
+#[test]
+fn a_container_runs_where_memory_files_may_not_be_executed() {
+    let Some(world) = World::with_containers() else { return };
+    if !fs::exists("/proc/sys/vm/memfd_noexec").unwrap() || !has("unshare") {
+        return println!("SKIP: needs vm.memfd_noexec and unshare");
+    }
+    let (bundle, root) = (world.bundle("echo ran"), world.root());
+    let script = format!(
+        "echo 2 >/proc/sys/vm/memfd_noexec && mkdir temporary && mount -t tmpfs -o noexec tmpfs temporary && \
+         TMPDIR=$PWD/temporary {SHIM} --root {} run --bundle {bundle} c1 && ls temporary",
+        root.display()
+    );
+    let words = ["--pid", "--fork", "--mount", "--mount-proc", "sh", "-ec", &script];
+    let said = finish(Command::new("unshare").args(words).current_dir(&world.dir));
+    assert_eq!(said.ok(), "ran\n");
+}

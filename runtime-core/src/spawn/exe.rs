@@ -3,10 +3,12 @@
 use crate::error::{Error, Result};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::libc::O_TMPFILE;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::OnceLock;
 
 static ELF: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/init.elf"));
@@ -36,15 +38,11 @@ fn sealed() -> Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// Where memory files may not be executed (`vm.memfd_noexec=2`): a deleted file, seen through a read-only mount of its own.
+/// Where memory files may not be executed (`vm.memfd_noexec=2`): a file without a name, seen through a read-only mount of its own.
 fn on_a_sealed_mount() -> Result<OwnedFd> {
     let dir = std::env::temp_dir();
-    let path = dir.join(format!("runtime-init.{}", std::process::id()));
-    let write = || -> std::io::Result<()> {
-        use std::os::unix::fs::OpenOptionsExt;
-        File::options().write(true).create_new(true).mode(0o500).open(&path)?.write_all(ELF)
-    };
-    let opened = write().map_err(|error| Error::io("write", &path, error)).and_then(|()| super::sys::open_sealed(&path));
-    let _ = std::fs::remove_file(&path);
-    opened
+    let made = File::options().read(true).write(true).mode(0o500).custom_flags(O_TMPFILE).open(&dir);
+    let mut file = made.map_err(|error| Error::io("open", &dir, error))?;
+    file.write_all(ELF).map_err(|error| Error::io("write", &dir, error))?;
+    super::sys::open_sealed(&file)
 }

@@ -5,6 +5,7 @@ use nix::errno::Errno;
 use runtime_init::sys::{self, Access, Fd, MountAttr};
 use runtime_init::{Header, Op, Record};
 use std::ffi::CString;
+use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -36,19 +37,19 @@ pub(crate) fn id_map(mount: BorrowedFd<'_>, user: BorrowedFd<'_>, recursive: boo
     sys::mount_setattr(mount.as_raw_fd(), flags, attr).map_err(errno)
 }
 
-/// A file through a detached read-only mount.
-pub(super) fn open_sealed(path: &Path) -> Result<OwnedFd> {
-    let failed = |call| move |raw| Error::call(call, path, errno(raw));
-    let tree = open_tree(path, false)?;
-    let attr = MountAttr { set: u64::from(sys::MOUNT_ATTR_RDONLY), ..MountAttr::default() };
+/// A file through a detached read-only mount. Whatever is mounted where it lies, it may be executed.
+pub(super) fn open_sealed(file: &File) -> Result<OwnedFd> {
+    let failed = |call| move |raw| Error::call(call, "runtime-init", errno(raw));
+    let tree = sys::open_tree(file.as_raw_fd(), c"", 0).map(own).map_err(failed("open_tree"))?;
+    let attr = MountAttr { set: u64::from(sys::MOUNT_ATTR_RDONLY), clear: nix::libc::MOUNT_ATTR_NOEXEC, ..MountAttr::default() };
     sys::mount_setattr(tree.as_raw_fd(), 0, attr).map_err(failed("mount_setattr"))?;
-    sys::openat(tree.as_raw_fd(), c"", sys::o::RDONLY).map(own).or_else(|_| reopen(&tree)).map_err(|error| error.during("open"))
+    reopen(&tree)
 }
 
 /// An `O_PATH` descriptor, opened for reading.
 fn reopen(fd: &OwnedFd) -> Result<OwnedFd> {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    std::fs::File::open(&path).map(OwnedFd::from).map_err(|error| Error::io("open", &path, error))
+    File::open(&path).map(OwnedFd::from).map_err(|error| Error::io("open", &path, error))
 }
 
 /// Is a descriptor open, and meant to live over an exec?
