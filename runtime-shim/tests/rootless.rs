@@ -248,6 +248,21 @@ fn the_root_of_a_user_namespace_runs_containers_without_another() {
     assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (3, "0\n", ""));
 }
 
+/// Who may not mount keeps the init in a file without a name.
+#[test]
+fn a_user_runs_containers_where_memory_files_may_not_be_executed() {
+    let tools = |_: &Guest| has("unshare") && has("setpriv");
+    let Some(guest) = Guest::nobody().filter(tools) else { return println!("SKIP: needs unshare and setpriv") };
+    if !fs::exists("/proc/sys/vm/memfd_noexec").unwrap() {
+        return println!("SKIP: needs vm.memfd_noexec");
+    }
+    let (bundle, shim) = (guest.bundle("echo ran", |_| ()), guest.world.path("runtime-shim"));
+    let as_guest = format!("setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups");
+    let script = format!("echo 2 >/proc/sys/vm/memfd_noexec && TMPDIR=$XDG_RUNTIME_DIR exec {as_guest} {shim} run --bundle {bundle} c");
+    let mut call = guest.program("unshare", &["--pid", "--fork", "--mount-proc", "sh", "-ec", &script]);
+    assert_eq!(finish(call.uid(0).gid(0)).ok(), "ran\n");
+}
+
 /// A user with a range of subordinate ids: its uid and gid, and the first of each range.
 fn subordinate() -> Option<([u32; 2], [u32; 2])> {
     let first = |file: &str, user: &str| {

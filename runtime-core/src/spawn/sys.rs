@@ -46,8 +46,8 @@ pub(super) fn open_sealed(file: &File) -> Result<OwnedFd> {
     reopen(&tree)
 }
 
-/// An `O_PATH` descriptor, opened for reading.
-fn reopen(fd: &OwnedFd) -> Result<OwnedFd> {
+/// What a descriptor is of, opened for reading.
+pub(super) fn reopen(fd: &impl AsRawFd) -> Result<OwnedFd> {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     File::open(&path).map(OwnedFd::from).map_err(|error| Error::io("open", &path, error))
 }
