@@ -61,20 +61,53 @@ fn all_children_end(what: &str) {
     }
 }
 
-/// One creator's life, cut off after some microseconds. How many containers were there?
-fn kill_after(world: &World, bundle: &Path, (round, microseconds): (usize, u64)) -> usize {
-    let mut child = creator(world, bundle, &world.id(&format!("{round}-")));
-    std::thread::sleep(Duration::from_micros(microseconds));
+/// Who gets the orphans, for as long as this lives.
+struct Heir;
+
+impl Heir {
+    fn new() -> Self {
+        set_child_subreaper(true).unwrap();
+        Self
+    }
+}
+
+impl Drop for Heir {
+    fn drop(&mut self) {
+        let _ = set_child_subreaper(false);
+    }
+}
+
+/// One creator's life, cut off at a moment that is awaited with its containers' prefix. How many containers were there?
+fn kill_at(world: &World, bundle: &Path, round: &str, moment: impl FnOnce(&str)) -> usize {
+    let prefix = world.id(&format!("{round}-"));
+    let mut child = creator(world, bundle, &prefix);
+    moment(&prefix);
     child.kill().unwrap();
     child.wait().unwrap();
-    let left: Vec<_> = std::fs::read_dir(world.dir.join("state")).into_iter().flatten().flatten().collect();
-    for entry in &left {
-        let id = entry.file_name().into_string().unwrap();
-        let _ = world.runtime.load(&id).map(|container| container.state().unwrap());
-        let errors = world.runtime.delete_forced(&id).unwrap_or_else(|error| panic!("{id} after {microseconds} µs: {error}"));
+    let left = ids(world);
+    for id in &left {
+        let _ = world.runtime.load(id).map(|container| container.state().unwrap());
+        let errors = world.runtime.delete_forced(id).unwrap_or_else(|error| panic!("{id}: {error}"));
         assert!(errors.is_empty(), "{errors:?}");
     }
     left.len()
+}
+
+fn ids(world: &World) -> Vec<String> {
+    let entries = std::fs::read_dir(world.dir.join("state")).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+/// How long a creator takes for a few containers: machines differ.
+fn few_lives(world: &World, bundle: &Path) -> Duration {
+    let mut span = Duration::ZERO;
+    kill_at(world, bundle, "measured", |prefix| {
+        let begin = Instant::now();
+        let number = |id: String| id.strip_prefix(prefix)?.parse::<u32>().ok();
+        world::until("a few containers", || ids(world).into_iter().filter_map(number).any(|number| number >= 4));
+        span = begin.elapsed();
+    });
+    span
 }
 
 fn every_moment(world: &World, rounds: usize, change: impl FnOnce(&mut serde_json::Value)) {
@@ -82,18 +115,18 @@ fn every_moment(world: &World, rounds: usize, change: impl FnOnce(&mut serde_jso
         config["process"]["args"] = json!(["/bin/sleep", "1000"]);
         change(config);
     });
-    set_child_subreaper(true).unwrap();
+    let _heir = Heir::new();
     let before = world.look();
+    let span = few_lives(world, &bundle);
     let mut random = Random(7);
     let mut found = 0;
     for round in 0..rounds {
-        let microseconds = random.below(60_000);
-        found += kill_after(world, &bundle, (round, microseconds));
-        all_children_end(&format!("round {round}, killed after {microseconds} µs"));
-        before.assert_unchanged(world, &format!("round {round}, killed after {microseconds} µs"));
+        let moment = span.mul_f64(f64::from(u32::try_from(random.below(1000)).unwrap()) / 1000.0);
+        found += kill_at(world, &bundle, &round.to_string(), |_| std::thread::sleep(moment));
+        all_children_end(&format!("round {round}, killed after {moment:?}"));
+        before.assert_unchanged(world, &format!("round {round}, killed after {moment:?}"));
     }
-    assert!(found > rounds / 2, "only {found} of {rounds} were killed while there was a container");
-    set_child_subreaper(false).unwrap();
+    assert!(found > rounds / 2, "only {found} of {rounds} were killed while there was a container, in {span:?}");
 }
 
 #[test]
@@ -185,7 +218,7 @@ fn a_create_that_is_killed_while_an_agent_keeps_it_waiting_leaves_nothing() {
             "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}],
         });
     });
-    set_child_subreaper(true).unwrap();
+    let _heir = Heir::new();
     let before = world.look();
     let id = world.id("kept");
     let child = Holder(creator(&world, &bundle, &id));
@@ -196,5 +229,4 @@ fn a_create_that_is_killed_while_an_agent_keeps_it_waiting_leaves_nothing() {
     world.runtime.delete_forced(&format!("{id}0")).unwrap();
     all_children_end("kept waiting");
     before.assert_unchanged(&world, "kept waiting");
-    set_child_subreaper(false).unwrap();
 }
