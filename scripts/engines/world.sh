@@ -81,9 +81,9 @@ own_controllers() {
 	umount "$1/controllers"/*/ 2>/dev/null
 }
 
-# Does systemd make the containers' cgroups? Where it could, DRIVER=cgroupfs says no.
+# Does systemd make the containers' cgroups? It could on cgroup v2; DRIVER=cgroupfs says no.
 by_systemd() {
-	[ -d /run/systemd/system ] && [ "${DRIVER:-systemd}" = systemd ]
+	[ -d /run/systemd/system ] && [ -e /sys/fs/cgroup/cgroup.controllers ] && [ "${DRIVER:-systemd}" = systemd ]
 }
 
 # This test's own place for cgroups, as the driver calls it.
