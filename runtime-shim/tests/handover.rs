@@ -53,6 +53,10 @@ fn a_descriptor_that_is_not_there_is_named_before_anything_runs() {
     let bundle = world.bundle("true");
     let said = from_shell(&world, "exec 3</dev/null 4<&-;", &format!("run --bundle {bundle} --preserve-fds 2 c1"));
     said.fails(1, "unable to stat preserved-fd 1 (of 2): no such file or directory");
+    for many in ["2147483645", "2147483647", "4294967295"] {
+        let words = format!("unable to stat preserved-fd 0 (of {many}): no such file or directory");
+        world.shim(&["create", "--bundle", &bundle, "--preserve-fds", many, "c1"]).fails(1, &words);
+    }
     world.shim(&["create", "--bundle", &bundle, "--preserve-fds", "-1", "c1"]).fails(1, "preserve-fds");
     assert_eq!(world.shim(&["list", "-q"]).code, 1, "a root was made for nothing");
 }

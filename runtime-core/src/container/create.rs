@@ -312,12 +312,11 @@ pub(super) fn bundle<'a>(read: Option<&'a Bundle>, path: &Path) -> Result<Cow<'a
 /// The descriptors to pass on must be the caller's to pass on: open, and not closed by an exec. A number that merely happens to be
 /// open would hand the container something of the host's.
 pub(super) fn check_preserved(count: u32) -> Result<()> {
-    for fd in 3..3 + count.cast_signed() {
-        let passed = crate::spawn::sys::is_inherited(fd);
-        if !passed {
-            let what = format!("unable to stat preserved-fd {} (of {count}): no such file or directory", fd - 3);
-            return Err(Error::new(ErrorKind::InvalidConfig, what));
-        }
+    let is_passed =
+        |index: u32| i32::try_from(index).ok().and_then(|index| index.checked_add(3)).is_some_and(crate::spawn::sys::is_inherited);
+    if let Some(missing) = (0..count).find(|&index| !is_passed(index)) {
+        let what = format!("unable to stat preserved-fd {missing} (of {count}): no such file or directory");
+        return Err(Error::new(ErrorKind::InvalidConfig, what));
     }
     Ok(())
 }
