@@ -236,8 +236,8 @@ pub(crate) const ACCEPTED: &[Accepted] = &[
     lines(
         "mounts/tmpfs-without-source",
         "mountinfo",
-        "/mnt * - tmpfs  mode=711,rw",
-        "/mnt * - tmpfs tmpfs mode=711,rw",
+        "/mnt * - tmpfs  *mode=711,rw",
+        "/mnt * - tmpfs tmpfs *mode=711,rw",
         "a mount without a source is shown with its type for one",
     ),
     lines("mounts/dev-noexec", "root", "/dev directory 755 *", "/dev directory 700 *", "the mode the options name"),
