@@ -57,7 +57,7 @@ fn add(config: &mut Value, mounts: Vec<Value>) {
     config["mounts"].as_array_mut().unwrap().extend(mounts);
 }
 
-const FLAGS: [&[&str]; 11] = [
+const FLAGS: [&[&str]; 13] = [
     &["ro"],
     &["ro", "nosuid", "nodev", "noexec"],
     &["noatime"],
@@ -65,6 +65,8 @@ const FLAGS: [&[&str]; 11] = [
     &["relatime"],
     &["nodiratime"],
     &["nosuid", "suid"],
+    &["nosymfollow"],
+    &["nosymfollow", "noexec", "slave"],
     &["slave"],
     &["rprivate", "ro"],
     &["unbindable"],

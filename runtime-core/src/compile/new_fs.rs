@@ -1,6 +1,6 @@
 //! New file systems: made detached by `fsopen(2)`, or told their options as one text by `mount(2)`.
 
-use super::attach::{attach, change, ms_flags, whole_field};
+use super::attach::{Change, attach, change, ms_flags, whole_field};
 use super::mounts::{is_sealed_late, open_target, propagation};
 use super::plan::{Builder, scratch};
 use super::rootfs::flag;
@@ -18,7 +18,7 @@ pub(super) fn add(plan: &mut Builder, config: &Config, host: &Host, (mount, fsty
     }
     open_target(plan, mount, target(fstype));
     let late = is_sealed_late(mount);
-    let attr = attr(&mount.options, late);
+    let (attr, later) = without_late(attr(&mount.options, late), host);
     let mut pairs = data(&mount.options, late);
     if fstype == "overlay" {
         pairs = pairs.into_iter().flat_map(layers).collect();
@@ -36,7 +36,16 @@ pub(super) fn add(plan: &mut Builder, config: &Config, host: &Host, (mount, fsty
     if mount.options.copy_up {
         plan.push(Op::CopyUp { from: scratch::TARGET, to: scratch::MOUNT });
     }
-    attach(plan, host, &propagation(&mount.options));
+    attach(plan, host, &Vec::from_iter(later.into_iter().chain(propagation(&mount.options))));
+}
+
+/// `fsmount(2)` knows this flag as long as there is `mount_setattr(2)`; before, an attached mount can have it.
+fn without_late(attr: u32, host: &Host) -> (u32, Option<Change>) {
+    const LATE: u64 = libc::MOUNT_ATTR_NOSYMFOLLOW;
+    match host.mount_setattr || attr & flag(LATE) == 0 {
+        true => (attr, None),
+        false => (attr & !flag(LATE), Some(Change::Flags { set: LATE, clear: 0, recursive: false })),
+    }
 }
 
 /// `fsconfig(2)` takes no text of more bytes.

@@ -125,3 +125,19 @@ fn a_session_keyring_has_the_programs_label() {
     };
     assert!(!plan(true).contains("keycreate") && plan(false).contains("keycreate"));
 }
+
+/// mount(2): `MS_NOSYMFOLLOW` is 0x100.
+#[test]
+fn symbolic_links_are_not_followed_on_an_old_kernel_either() {
+    check(
+        json!({"mounts": [{"destination": "/t", "type": "tmpfs", "options": ["nosymfollow", "noexec"]}]}),
+        old,
+        expect![[r#"
+              attach mount -> target
+            + open-target "/t" dir -> target
+            + new-fs "tmpfs" "tmpfs"  0x8 mode-of-target -> mount
+            + attach mount -> target keep
+            + remount-bind mount +0x100 -0x0
+        "#]],
+    );
+}
