@@ -104,8 +104,8 @@ fn few_lives(world: &World, bundle: &Path) -> Duration {
     kill_at(world, bundle, "measured", |prefix| {
         let begin = Instant::now();
         let number = |id: String| id.strip_prefix(prefix)?.parse::<u32>().ok();
-        world::until("a few containers", || ids(world).into_iter().filter_map(number).any(|number| number >= 4));
-        span = begin.elapsed();
+        world::until("a second container", || ids(world).into_iter().filter_map(number).any(|number| number >= 1));
+        span = begin.elapsed() * 4;
     });
     span
 }
