@@ -20,7 +20,7 @@ step() {
 
 # What differs from run to run, and is nobody's fault.
 normal() {
-	tr -d '\000\r' | sed -E -e 's/\^@//g; s/\^D\x08*//g; /^stty: standard input$/d' -e "s/\x1b\[[0-9;?]*[A-Za-z]//g" \
+	tr -d '\000\r' | sed -E -e 's/\^@//g; s/\^D\x08*//g; /^stty: standard input(: .*)?$/d' -e "s/\x1b\[[0-9;?]*[A-Za-z]//g" \
 		-e 's/[0-9a-f]{64}/ID/g; s/\b[0-9a-f]{12}\b/ID/g' \
 		-e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z| ?[+-][0-9:]+( [A-Z]+)?)?/TIME/g' \
 		-e 's/buildah[0-9]{4,}/buildahN/g' -e "s|$work|WORK|g; s/$cgroup/CGROUP/g"
