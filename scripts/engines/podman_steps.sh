@@ -125,6 +125,22 @@ measured() {
 	podman rm -f -t 0 grown
 }
 
+# What counts goes on where it was, in the same container and, from a file, in another.
+checkpointed() {
+	run -d --name saved busybox sh -c 'n=1; while echo $n >/tmp/n; do n=$((n + 1)); sleep 0.1; done'
+	until_said '..' podman exec saved cat /tmp/n
+	podman container checkpoint saved
+	podman ps -a --format '{{.Names}} {{.State}}'
+	podman container restore saved
+	podman exec saved grep -c .. /tmp/n
+	podman container checkpoint --leave-running --export "$HOME/saved.tar" saved
+	podman ps --format '{{.Names}} {{.State}}'
+	podman rm -f -t 0 saved
+	podman container restore --import "$HOME/saved.tar" --name moved | tail -c 65
+	podman exec moved grep -c .. /tmp/n
+	podman rm -f -t 0 moved
+}
+
 out_of_memory() {
 	fails run --name eater --memory 16m --memory-swap 16m busybox sh -c 'ulimit -v 1000000; x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'
 	podman inspect -f '{{.State.ExitCode}} {{.State.OOMKilled}}' eater
