@@ -69,7 +69,7 @@ fn documents() -> Vec<Case> {
         ),
         with(
             "process-minimal",
-            r#"echo '{"args": ["/bin/sh", "-c", "id; pwd; env; grep Cap /proc/self/status"], "cwd": "/"}' > process.json"#,
+            r#"echo '{"args": ["/bin/sh", "-c", "id; pwd; env; grep Cap /proc/self/status; cat /proc/self/limits"], "cwd": "/"}' > process.json"#,
         ),
         with("process-without-cwd", r#"echo '{"args": ["/bin/true"]}' > process.json"#),
         with("process-without-args", r#"echo '{"cwd": "/"}' > process.json"#),

@@ -226,7 +226,7 @@ impl Container {
     }
 }
 
-/// What the process document says nothing of is as for the container's own program.
+/// What the process document says nothing of is as for the container's own program; its rlimits are the caller's, as with other runtimes.
 fn with_defaults(wanted: &oci_spec::runtime::Process, config: &Config) -> Result<config::Process> {
     let mut process = config::process(wanted)?;
     let Some(own) = &config.process else { return Ok(process) };
@@ -237,9 +237,6 @@ fn with_defaults(wanted: &oci_spec::runtime::Process, config: &Config) -> Result
     if wanted.exec_cpu_affinity().is_none() {
         process.affinity_initial.clone_from(&own.affinity_initial);
         process.affinity_final.clone_from(&own.affinity_final);
-    }
-    if wanted.rlimits().is_none() {
-        process.rlimits.clone_from(&own.rlimits);
     }
     Ok(process)
 }
