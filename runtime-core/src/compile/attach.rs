@@ -70,19 +70,23 @@ fn by_setattr(mount: Slot, change: Change) -> Op {
 }
 
 fn by_remount(plan: &mut Builder, mount: Slot, change: Change) -> Op {
-    let proc = scratch::PROC;
     match change {
         Change::Flags { set, clear, .. } => {
             let relatime = if is_relatime(set, clear) { libc::MS_RELATIME } else { 0 };
             let clear = ms_flags(clear) | if is_atime(set, clear) { flag(libc::MS_RELATIME | libc::MS_NOATIME) } else { 0 };
-            Op::RemountBind { mount, set: ms_flags(set) | flag(relatime), clear, proc }
+            Op::RemountBind { mount, set: ms_flags(set) | flag(relatime), clear, proc: scratch::PROC }
         }
         Change::Propagation(Propagation { kind, recursive }) => {
             let below = if recursive { libc::MS_REC } else { 0 };
-            let nothing = plan.text("");
-            Op::Mount { on: mount, fstype: nothing, source: nothing, flags: flag(kind.flag() | below), data: nothing, proc }
+            on_attached(plan, mount, flag(kind.flag() | below), "")
         }
     }
+}
+
+/// `mount(2)` on what is mounted already.
+pub(super) fn on_attached(plan: &mut Builder, on: Slot, flags: u32, data: &str) -> Op {
+    let (nothing, data) = (plan.text(""), plan.text(data));
+    Op::Mount { on, fstype: nothing, source: nothing, flags, data, proc: scratch::PROC }
 }
 
 /// The access time settings are one field of three bits.

@@ -1,6 +1,6 @@
 //! Mounts: each becomes a detached mount, gets its flags, and is attached where the container wants it.
 
-use super::attach::{Change, DETACHED_FROM_HOST, attach, change, ms_flags, seal};
+use super::attach::{Change, DETACHED_FROM_HOST, attach, change, ms_flags, on_attached, seal};
 use super::new_fs::{self, attr, new_fs};
 use super::plan::{Builder, IdMap, Ids, Source, scratch};
 use super::rootfs::flag;
@@ -189,9 +189,9 @@ fn remount_bind(plan: &mut Builder, host: &Host, mount: &Mount) {
 fn remount(plan: &mut Builder, mount: &Mount) {
     open_target(plan, mount, Target::Existing);
     let options = &mount.options;
-    let (nothing, data) = (plan.text(""), plan.text(options.data.join(",")));
     let flags = flag(libc::MS_REMOUNT | options.superblock) | ms_flags(options.set);
-    plan.push(Op::Mount { on: scratch::TARGET, fstype: nothing, source: nothing, flags, data, proc: scratch::PROC });
+    let op = on_attached(plan, scratch::TARGET, flags, &options.data.join(","));
+    plan.push(op);
 }
 
 /// The container's cgroups: the file system as its cgroup namespace shows it, or of v1 a bind of its own directories.

@@ -277,8 +277,8 @@ fn session(plan: &mut Builder, process: Option<&Process>, wishes: &Wishes) {
     if !wishes.keep_keyring {
         if let Some(label) = process.and_then(|process| process.selinux_label.as_ref()) {
             identity::label_keyring(plan, label);
+            plan.about("process");
         }
-        plan.about("process");
         let name = plan.text(format!("_ses.{}", wishes.id));
         plan.push(Op::SessionKeyring { name });
     }

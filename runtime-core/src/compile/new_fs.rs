@@ -13,8 +13,9 @@ use runtime_init::{Op, Slot, Target};
 /// One entry of `mounts` that is neither a bind mount nor a remount.
 pub(super) fn add(plan: &mut Builder, config: &Config, host: &Host, (mount, fstype, source): (&Mount, &str, &str)) {
     let label = config.mount_label.as_deref();
+    let context = label.filter(|_| takes_label(fstype));
     if is_told_whole(mount) {
-        return told_whole(plan, host, (mount, fstype, source), label.filter(|_| takes_label(fstype)));
+        return told_whole(plan, host, (mount, fstype, source), context);
     }
     open_target(plan, mount, target(fstype));
     let late = is_sealed_late(mount);
@@ -23,9 +24,7 @@ pub(super) fn add(plan: &mut Builder, config: &Config, host: &Host, (mount, fsty
     if fstype == "overlay" {
         pairs = pairs.into_iter().flat_map(layers).collect();
     }
-    if let Some(label) = label.filter(|_| takes_label(fstype)) {
-        pairs.push(("context".into(), label.to_owned()));
-    }
+    pairs.extend(context.map(|label| ("context".into(), label.to_owned())));
     let has_mode = pairs.iter().any(|(key, _)| key == "mode");
     let mode_of = if fstype == "tmpfs" && !has_mode { scratch::TARGET } else { Slot::NONE };
     new_fs(plan, (fstype, source), &pairs, (attr, mode_of));
